@@ -1,0 +1,213 @@
+"""A folder of images per user -> one dataset in memory, and a split that does not leak.
+
+    root/ID_1/*.png|jpg|jpeg, root/ID_2/..., ...        the folder's name is the label
+
+Users and files stand in natural order (ID_2 before ID_10). Hidden files, loose files beside the user folders,
+other file types and folders inside a user folder are left alone.
+"""
+
+import os
+import re
+import unicodedata
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mdgen.data.colormap import COLORMAPS
+from mdgen.data.image_files import cached, decode_all, shown
+from mdgen.errors import RequestError
+
+EXTENSIONS = (".png", ".jpg", ".jpeg")
+
+
+class UserFolders(torch.utils.data.Dataset):
+    """All images of all users, decoded to one size.
+
+    images: uint8 [N, C, H, W]; labels: int64 [N], an index into users (names in natural order); paths: list;
+    channels: "intensity" (C = 1, 0 weakest to 255 strongest) or "rgb" (C = 3); colormap: the map's name, or
+    None when the colours are no known map.
+
+    height, width: size in pixels. Colours become intensity at the native size; then shrinking averages areas
+    (box), enlarging interpolates linearly, which cannot leave the range. Grey images (L, 1, LA, RGB without
+    chroma, 16 bit with 65535 as full scale) are intensities already. What is transparent is the floor.
+    channels: "intensity", "rgb", or "auto": intensity if the colour map is known or detected, else rgb.
+    users: only these folder names. min_images: the fewest images that a user may have.
+    cache_dir: keeps the decoded images until a file or a setting changes. workers: threads, by default one
+    per core. progress: called as progress(done, total) after every image.
+    Raises RequestError for folders or images that cannot be used, RunError if the cache cannot be written.
+    """
+
+    def __init__(self, root: str | Path, *, height: int = 64, width: int = 64, channels: str = "intensity",
+                 colormap: str = "auto", users: list[str] | None = None, min_images: int = 2,
+                 cache_dir: str | Path | None = None, workers: int | None = None, progress=None):
+        settings = {"height": height, "width": width, "channels": channels, "colormap": colormap}
+        _check_settings(settings)
+        self.root = Path(root)
+        folders = list_users(self.root, users, min_images)
+        self.users = list(folders)
+        self.paths = [path for files in folders.values() for path in files]
+        counts = torch.tensor([len(files) for files in folders.values()])
+        self.labels = torch.arange(len(folders)).repeat_interleave(counts)
+        decode = partial(decode_all, self.paths, settings, workers, progress)
+        pixels, self.channels, self.colormap = decode() if cache_dir is None else cached(
+            Path(cache_dir), self.root, self.paths, settings | {"users": self.users}, decode)
+        self.images = torch.from_numpy(pixels)
+
+    def __len__(self):
+        return len(self.paths)
+
+    def __getitem__(self, index: int):
+        """(image [C, H, W] float32 in [-1, 1], user int)."""
+        return self.floats(index), int(self.labels[index])
+
+    def floats(self, indices):
+        """Images of an index, a list or a LongTensor of indices: float32 [..., C, H, W] in [-1, 1]."""
+        return self.images[indices].float() / 127.5 - 1
+
+    def expect_users(self, num: int):
+        """Raise RequestError unless there are num users."""
+        if num != len(self.users):
+            raise RequestError(
+                f"--num-users is {num}, but {shown(self.root)}/ has {len(self.users)} user folders "
+                f"({_span(self.users)}). Leave the flag out, or point --data-dir at the folder that holds "
+                f"all {num}.")
+
+
+def block_sizes(count: int, fractions=(0.85, 0.15), gap: int = 4):
+    """Sizes of contiguous parts of count images, and the gap between them: (list of int, int).
+
+    Every part has at least one image. The gap is as asked unless a part would be empty; then it shrinks as
+    far as it must. Raises RequestError if count is less than the number of parts.
+    """
+    parts = len(fractions)
+    if parts < 1 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6 or gap < 0:
+        raise RequestError(f"a split into {tuple(fractions)} with gap {gap} is not possible; fractions must "
+                           "be above 0 and sum to 1, and the gap 0 or more")
+    if count < parts:
+        raise RequestError(f"{count} images cannot be split into {parts} parts; add images")
+    if parts > 1:
+        gap = min(gap, (count - parts) // (parts - 1))
+    spare = count - gap * (parts - 1) - parts  # after one image for each part
+    ends = np.rint(np.cumsum(fractions) * spare).astype(int)
+    return (np.diff(ends, prepend=0) + 1).tolist(), gap
+
+
+def split_blocks(labels, fractions=(0.85, 0.15), gap: int = 4):
+    """Leak-free split of windows in recording order: a list of int64 index tensors, one per fraction.
+
+    Neighbouring windows of a recording overlap, so each user's images, in the order in which labels [N] holds
+    them, are cut into contiguous blocks with `gap` images dropped in between. Every user is in every part;
+    a user with too few images for the gap gets a smaller one (see `block_sizes`). Raises RequestError naming
+    the label of a user with fewer images than parts.
+    """
+    labels = torch.as_tensor(labels)
+    parts = [[] for _ in fractions]
+    for user in labels.unique().tolist():
+        places = (labels == user).nonzero()[:, 0]
+        if len(places) < len(parts):
+            raise RequestError(f"user {user} has {_count(len(places))}, but a split into {len(parts)} parts "
+                               "needs one for each; add images or leave the user out")
+        sizes, dropped = block_sizes(len(places), fractions, gap)
+        start = 0
+        for part, size in zip(parts, sizes):
+            part.append(places[start:start + size])
+            start += size + dropped
+    return [torch.cat(part) if part else torch.empty(0, dtype=torch.int64) for part in parts]
+
+
+def natural_key(name: str):
+    """Sort key under which ID_2 stands before ID_10; case counts only between otherwise equal names."""
+    pieces = re.split(r"(\d+)", name)
+    return [int(piece) if i % 2 else piece.casefold() for i, piece in enumerate(pieces)], name
+
+
+def list_users(root: Path, users=None, min_images: int = 2) -> dict:
+    """{user folder's name: image paths}, both in natural order. Raises RequestError as UserFolders does."""
+    expected = "expected a folder with one folder of images per user"
+    if not root.is_dir():
+        state = "is not a folder" if root.exists() else "does not exist"
+        raise RequestError(f"data folder {shown(root)} {state}; {expected}. Point --data-dir at it.")
+    entries = sorted(_entries(root), key=lambda entry: natural_key(entry.name))
+    names = [entry.name for entry in entries if entry.is_dir() and entry.name != "__MACOSX"]
+    if not names:
+        loose = sum(_is_image(entry) for entry in entries)
+        state = "holds no user folders" if entries else "is empty"
+        state = f"holds {_count(loose)} directly" if loose else state
+        raise RequestError(f"data folder {shown(root)} {state}; {expected}. Make one folder per user, "
+                           "or point --data-dir elsewhere.")
+    names = names if users is None else _chosen(users, names, root)
+    _check_names(names)
+    folders = {name: _images_of(root / name, min_images) for name in names}
+    if len(names) < 2:
+        raise RequestError(f"data folder {shown(root)} gives one user ({names[0]}), but at least 2 are "
+                           "needed to tell users apart; add a folder per user")
+    return folders
+
+
+def _chosen(users, names, root):
+    if isinstance(users, str) or not users:
+        raise ValueError(f"users is {users!r}, expected a list of folder names")
+    missing = sorted(set(users) - set(names), key=natural_key)
+    if missing:
+        raise RequestError(f"{shown(root)} has no user folder {', '.join(map(shown, missing))}; it has "
+                           f"{_span(names)}. Correct the name, or point --data-dir at the folder with it")
+    return [name for name in names if name in set(users)]
+
+
+def _check_names(names):
+    """Names become output folders, so they must stay apart on every file system."""
+    seen = {}
+    for name in names:
+        if not name.isprintable():
+            raise RequestError(f"user folder {shown(name)} has a character that cannot be printed; rename it")
+        plain = unicodedata.normalize("NFKC", name).casefold().strip(" .")
+        if plain in seen:
+            raise RequestError(f"user folders '{seen[plain]}' and '{name}' differ only in case, accents' "
+                               "encoding or outer spaces and dots, which not every system keeps; rename one")
+        seen[plain] = name
+
+
+def _images_of(folder, min_images):
+    entries = _entries(folder)
+    files = sorted((entry.name for entry in entries if _is_image(entry)), key=natural_key)
+    if not files:
+        inner = sorted((entry.name for entry in entries if entry.is_dir()), key=natural_key)
+        remedy = (f"it holds folders ({_span(inner)}): if those are the users, point --data-dir at it"
+                  if inner else "fill or remove it")
+        raise RequestError(f"user folder {shown(folder)} holds no images ({', '.join(EXTENSIONS)}); {remedy}")
+    if len(files) < min_images:
+        raise RequestError(f"user folder {shown(folder)} has {_count(len(files))}, but at least {min_images} "
+                           "are needed to split into training and validation; add images or remove it")
+    return [folder / name for name in files]
+
+
+def _entries(folder):
+    try:
+        with os.scandir(folder) as found:
+            return [entry for entry in found if not entry.name.startswith(".")]
+    except OSError as error:
+        raise RequestError(f"folder {shown(folder)} cannot be read ({error.strerror}); "
+                           "check its permissions") from None
+
+
+def _is_image(entry):
+    return entry.name.lower().endswith(EXTENSIONS) and entry.is_file()
+
+
+def _check_settings(settings):
+    known = {"channels": ("intensity", "rgb", "auto"), "colormap": (*COLORMAPS, "auto")}
+    for what, choices in known.items():
+        if settings[what] not in choices:
+            raise RequestError(f"{what} is {settings[what]!r}, expected one of {', '.join(choices)}")
+    if settings["height"] < 1 or settings["width"] < 1:
+        raise RequestError(f"image size is {settings['height']}x{settings['width']}, expected at least 1x1")
+
+
+def _count(images):
+    return "1 image" if images == 1 else f"{images} images"
+
+
+def _span(names):
+    return ", ".join(map(shown, names)) if len(names) < 3 else f"{shown(names[0])} … {shown(names[-1])}"
