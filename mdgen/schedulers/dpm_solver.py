@@ -5,6 +5,9 @@ import torch
 from mdgen.schedulers.timesteps import transitions
 
 
+LEAST_ALPHA_BAR = 2.0**-24   # what other implementations put for 0 under zero terminal SNR: results agree with theirs
+
+
 def dpmpp_2m_step(schedule, x_t, x0_hat, t, t_prev, x0_before=None, t_before=None):
     """One step in data prediction, midpoint form (Lu et al. 2022, algorithm 2).
 
@@ -20,6 +23,7 @@ def dpmpp_2m_step(schedule, x_t, x0_hat, t, t_prev, x0_before=None, t_before=Non
     data = x0_hat
     if x0_before is not None:
         a_before = schedule.alpha_bar(t_before, x_t)
+        a_before = torch.where(a_before == 0, LEAST_ALPHA_BAR, a_before)
         h, h_before = a_prev.logit() - a.logit(), a.logit() - a_before.logit()  # lambda is half the logit
         extrapolation = torch.where(a_prev < 1, h / (2 * h_before), 0)          # 1 / (2 r)
         data = x0_hat + extrapolation * (x0_hat - x0_before)

@@ -22,10 +22,11 @@ class NoiseSchedule:
     """
 
     def __init__(self, alphas_cumprod):
-        """alphas_cumprod: [T], 1 > alpha-bar_0 > … > alpha-bar_{T-1} >= 0. ValueError otherwise."""
+        """alphas_cumprod: [T], 1 > alpha-bar_0 > … > alpha-bar_{T-1} >= 0. RequestError otherwise."""
         table = torch.cat([torch.ones(1, dtype=torch.float32), alphas_cumprod.to("cpu", torch.float32)])
         if len(table) < 2 or not bool((table.diff() < 0).all()) or table[-1] < 0:
-            raise ValueError("alphas_cumprod must fall strictly from below 1 to 0 or above; check its betas")
+            raise RequestError(f"alpha-bar of {len(table) - 1} timesteps must fall strictly from below 1 to 0 "
+                               "or above in float32; take at least 1 timestep, or fewer, or other betas")
         self._table = table  # [T + 1]; entry t + 1 belongs to t, so that t = -1 finds its 1
         self.alphas_cumprod = table[1:]
         self.num_timesteps = len(self.alphas_cumprod)
