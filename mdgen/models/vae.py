@@ -1,0 +1,72 @@
+"""The KL-regularised autoencoder (Kingma & Welling 2014; Rombach et al. 2022) between images and latents.
+
+Its skeleton is a linear transform of non-overlapping patches, which `fit_patch_basis` sets to the closed-form
+optimum (principal components); residual networks at latent resolution learn what a linear map cannot do. No
+convolution ever runs at full image resolution, which is where a small autoencoder would otherwise spend its time.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from mdgen.models.layers import ResidualBlock, conv1x1, conv3x3, group_norm, zero_init
+
+INITIAL_LOG_VARIANCE = -6.0   # posterior deviation 0.05 where latents have deviation 1
+
+
+def refiner(channels_in: int, channels_out: int, width: int, blocks: int) -> nn.Sequential:
+    """Residual network at latent resolution, [B, Cin, h, w] -> [B, Cout, h, w], whose output starts at zero."""
+    return nn.Sequential(conv3x3(channels_in, width), *(ResidualBlock(width, width) for _ in range(blocks)),
+                         group_norm(width), nn.SiLU(), zero_init(conv3x3(width, channels_out)))
+
+
+class VAE(nn.Module):
+    """Images [B, C, H, W] in [-1, 1] <-> latents [B, latent_channels, H/f, W/f], f = down_factor.
+
+    H and W must be divisible by f and may differ.  width, blocks: of the encoder's and the decoder's refiners.
+    """
+
+    def __init__(self, in_channels: int = 1, latent_channels: int = 8, down_factor: int = 4, width: int = 96,
+                 blocks: int = 3):
+        super().__init__()
+        self.in_channels, self.latent_channels, self.down_factor = in_channels, latent_channels, down_factor
+        patch = in_channels * down_factor**2
+        self.analysis, self.synthesis = conv1x1(patch, latent_channels), conv1x1(latent_channels, patch)
+        self.encoder = refiner(patch, 2 * latent_channels, width, blocks)
+        self.decoder = refiner(latent_channels, patch, width, blocks)
+
+    def encode(self, x):
+        """x: [B, C, H, W] in [-1, 1] -> posterior mean and log variance, each [B, c, H/f, W/f]."""
+        patches = F.pixel_unshuffle(x, self.down_factor)                # [B, C f², H/f, W/f]
+        shift, log_variance = self.encoder(patches).chunk(2, dim=1)
+        return self.analysis(patches) + shift, (log_variance + INITIAL_LOG_VARIANCE).clamp(-20.0, 4.0)
+
+    def decode(self, z):
+        """z: [B, c, h, w] -> images [B, C, f h, f w], about [-1, 1] (not clamped, so that gradients survive)."""
+        return F.pixel_shuffle(self.synthesis(z) + self.decoder(z), self.down_factor)
+
+    def forward(self, x, generator=None):
+        """Reconstruction [B, C, H, W] from one posterior draw, with the posterior's mean and log variance."""
+        mean, log_variance = self.encode(x)
+        noise = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
+        return self.decode(mean + (0.5 * log_variance).exp() * noise), mean, log_variance
+
+    @torch.no_grad()
+    def fit_patch_basis(self, images) -> None:
+        """Set the linear skeleton to the patches' first principal components, scaled to unit variance.
+
+        images: [N, C, H, W] in [-1, 1]. Minimises the mean squared error among linear maps (Eckart & Young 1936),
+        so training starts from that floor. The refiners still start at zero.
+        """
+        patches = F.pixel_unshuffle(images.float(), self.down_factor)   # [N, P, h, w]
+        rows = patches.movedim(1, -1).flatten(0, -2).double()           # [N h w, P]
+        mean = rows.mean(dim=0)
+        variance, basis = torch.linalg.eigh((rows - mean).T @ (rows - mean) / len(rows))
+        kept = slice(-self.latent_channels, None)
+        basis, deviation = basis[:, kept].flip(1), variance[kept].flip(0).clamp_min(1e-8).sqrt()
+        missing = self.latent_channels - basis.shape[1]                 # more latents than patch entries: unused
+        analysis, synthesis = (basis / deviation).T, basis * deviation  # [c, P], [P, c]
+        self.analysis.weight.copy_(F.pad(analysis, (0, 0, 0, missing))[:, :, None, None])
+        self.analysis.bias.copy_(F.pad(-analysis @ mean, (0, missing)))
+        self.synthesis.weight.copy_(F.pad(synthesis, (0, missing))[:, :, None, None])
+        self.synthesis.bias.copy_(mean)
