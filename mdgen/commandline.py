@@ -1,0 +1,128 @@
+"""What train.py, sample.py and evaluate.py share: flags, one-line errors, exit status."""
+
+import argparse
+import difflib
+import errno
+import os
+import sys
+import traceback
+from pathlib import Path
+
+from mdgen.errors import RequestError, RunError
+
+OK, FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
+STOPPED = "stopped; run the same command again to go on from the last saved state"
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with flags that also take underscores, a --debug flag, and errors of one line (exit status 2).
+
+    Define flags with hyphens: `--data_dir` is then read as `--data-dir`, in subcommands too. Flags are never
+    abbreviated; an unknown one is answered with the nearest known one. `run` looks for --debug by itself.
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
+        # suppressed, because a subcommand's default would overwrite the flag given before the subcommand
+        self.add_argument("--debug", action="store_true", default=argparse.SUPPRESS,
+                          help="on failure, show the traceback")
+
+    def parse_known_args(self, args=None, namespace=None):
+        args = sys.argv[1:] if args is None else args
+        return super().parse_known_args(with_hyphens(args), namespace)
+
+    def parse_args(self, args=None, namespace=None):
+        args, known = with_hyphens(sys.argv[1:] if args is None else args), flags(self)
+        for name in (arg.partition("=")[0] for arg in args[:end_of_flags(args)]):
+            if name.startswith("--") and name not in known:  # before its value is taken for something else
+                self.error(unknown_argument(name, known))
+        namespace, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            self.error(unknown_argument(unknown[0], known))
+        return namespace
+
+    def error(self, message):
+        self.exit(WRONG_REQUEST, f"{self.prog}: {one_line(message)}; see {self.prog} --help\n")
+
+
+def with_hyphens(args) -> list[str]:
+    """Underscores in the names of flags become hyphens; their values, and all after a lone "--", stay."""
+    args, end = list(args), end_of_flags(args)
+    return [hyphenated(arg) if arg.startswith("--") else arg for arg in args[:end]] + args[end:]
+
+
+def end_of_flags(args) -> int:
+    return list(args).index("--") if "--" in args else len(args)
+
+
+def hyphenated(flag: str) -> str:
+    name, equals, value = flag.partition("=")
+    return name.replace("_", "-") + equals + value
+
+
+def flags(parser) -> list[str]:
+    """All flags of a parser and of its subcommands."""
+    found = list(parser._option_string_actions)
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for child in action.choices.values():
+                found += flags(child)
+    return found
+
+
+def unknown_argument(argument: str, known: list[str]) -> str:
+    known = known if argument.startswith("--") else []
+    near = [flag for flag in known if flag.startswith(argument)] or difflib.get_close_matches(argument, known)
+    hint = f"did you mean {near[0]}?" if near else "leave it out"
+    return f"{argument} is not a flag or value expected here; {hint}"
+
+
+def run(main, argv: list[str] | None = None) -> int:
+    """Call main(argv) and return the exit status; a failure is one line on stderr (--debug: and a traceback).
+
+    0 or main's own number: done. 2: the request was wrong. 1: it failed while running. 130: stopped.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    try:
+        return main(argv) or OK
+    except BrokenPipeError:  # the reader of our output, such as head, has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except KeyboardInterrupt as error:
+        return report(argv, str(error) or STOPPED, INTERRUPTED)
+    except RequestError as error:
+        return report(argv, str(error), WRONG_REQUEST)
+    except Exception as error:
+        return report(argv, explain(error), FAILED)
+
+
+def report(argv, message: str, status: int) -> int:
+    """Print the failure that is being handled and pass its exit status on."""
+    if "--debug" in argv:
+        traceback.print_exc()
+    print(f"{Path(sys.argv[0]).name}: {one_line(message)}", file=sys.stderr)
+    return status
+
+
+def explain(error: Exception) -> str:
+    """One line for a failure while running, with a remedy."""
+    if isinstance(error, RunError):
+        return str(error)
+    # the second is torch's, recognised without importing torch for --help
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return (f"out of memory ({shortened(error)}); use --preset memory, a smaller batch_size with more "
+                "accumulation, or smaller images")
+    if isinstance(error, OSError):
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "make space on that disk" if full else "check that the path exists and its permissions"
+        return f"{error}; {remedy}, then run the same command again"
+    return f"unexpected {type(error).__name__}: {shortened(error)}; run again with --debug for the traceback"
+
+
+def shortened(error, limit: int = 200) -> str:
+    text = one_line(error)
+    return text if len(text) <= limit else text[:limit] + "…"
+
+
+def one_line(text) -> str:
+    return " ".join(str(text).split())

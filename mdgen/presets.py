@@ -1,0 +1,67 @@
+"""Named starting points for a run. A preset is a complete Config; `--set` changes single values."""
+
+from dataclasses import replace
+
+from mdgen.config import (Config, DataConfig, EvaluationConfig, SamplingConfig, TrainingConfig, UNetConfig,
+                          VAEConfig)
+from mdgen.errors import RequestError
+
+
+def demo() -> Config:
+    """Built-in simulated users, 64 px, minutes on two slow cores."""
+    return Config(
+        preset="demo",
+        vae_training=TrainingConfig(steps=250, learning_rate=2e-3, warmup_steps=20, preview_every=0, save_every=250),
+        unet=UNetConfig(channels=(48, 96), embedding_dim=192),
+        diffusion_training=TrainingConfig(steps=1400, learning_rate=1.5e-3, ema_decay=0.995, preview_every=700),
+        sampling=SamplingConfig(steps=20),
+        evaluation=EvaluationConfig(classifier_steps=300))
+
+
+def small() -> Config:
+    """64 px for a CPU or a small GPU: under an hour on two slow cores."""
+    return Config(
+        preset="small",
+        vae_training=TrainingConfig(steps=1500, learning_rate=2e-3, preview_every=500),
+        diffusion_training=TrainingConfig(steps=5000, learning_rate=1e-3, preview_every=1000))
+
+
+def standard() -> Config:
+    """128 px for one GPU of about 15 GB and a few hours."""
+    return Config(
+        preset="standard",
+        data=DataConfig(height=128, width=128),
+        vae=VAEConfig(width=128, blocks=3),
+        vae_training=TrainingConfig(steps=8000, learning_rate=1e-3, preview_every=2000),
+        unet=UNetConfig(channels=(96, 192, 288), attention=(False, True, True), embedding_dim=384),
+        diffusion_training=TrainingConfig(steps=40000, learning_rate=5e-4, warmup_steps=500, ema_decay=0.9995,
+                                          preview_every=4000, save_every=1000),
+        sampling=SamplingConfig(steps=30))
+
+
+def memory() -> Config:
+    """As standard, in a fraction of the memory: small micro-batches and gradient checkpointing."""
+    config = standard()
+
+    def frugal(training):
+        return replace(training, batch_size=8, accumulation=4, gradient_checkpointing=True)
+
+    return replace(config, preset="memory", vae_training=frugal(config.vae_training),
+                   diffusion_training=frugal(config.diffusion_training), sampling=replace(config.sampling, batch_size=8))
+
+
+def quality() -> Config:
+    """As standard, wider and longer."""
+    config = standard()
+    return replace(config, preset="quality",
+                   unet=replace(config.unet, channels=(128, 256, 384), embedding_dim=512),
+                   diffusion_training=replace(config.diffusion_training, steps=80000, ema_decay=0.9998))
+
+
+PRESETS = {make.__name__: make for make in (demo, small, standard, memory, quality)}
+
+
+def preset(name: str) -> Config:
+    if name not in PRESETS:
+        raise RequestError(f"there is no preset {name}; expected one of {', '.join(PRESETS)}")
+    return PRESETS[name]()

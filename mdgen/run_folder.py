@@ -1,0 +1,175 @@
+"""One training run on disk: what it was asked for, whose walks it knows, where each result lies.
+
+    RUN/config.json  users.json  log.jsonl  vae/state.pt  latents/latents.pt  diffusion/state.pt
+        previews/*.png  samples/<user>/*.png + manifest.csv  report/
+"""
+
+import dataclasses
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from mdgen.config import Config
+from mdgen.data.latents import LatentCache
+from mdgen.diffusion.objective import Denoiser, make_schedule
+from mdgen.errors import RequestError
+from mdgen.models import VAE, UNet
+from mdgen.training import distributed
+from mdgen.training.run_state import RunState, fingerprint
+
+# Settings that a resumed run may change: they touch what comes after training, or how long and how often.
+CHANGEABLE = ("sampling", "evaluation", "vae_training.steps", "vae_training.preview_every", "vae_training.save_every",
+              "diffusion_training.steps", "diffusion_training.preview_every", "diffusion_training.save_every")
+
+
+@dataclass(frozen=True)
+class Users:
+    """Whose walks a run knows, and how their images are read and written. Index in `names` = user index."""
+
+    names: list
+    data_dir: str
+    channels: str            # rgb | intensity
+    colormap: str | None     # of the files; None for rgb
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    path: Path
+    config: Config
+    users: Users
+
+    @staticmethod
+    def create_or_resume(path: Path, config: Config, users: Users) -> "RunFolder":
+        """Start a run, or continue the one that is there if it was asked for the same thing for the same users."""
+        path = Path(path)
+        if (path / "config.json").exists() or (path / "users.json").exists():
+            existing = RunFolder.open(path)
+            check_same_request(path, existing.config, config)
+            if existing.users.names != users.names:
+                raise RequestError(f"{path} was trained for {listing(existing.users.names)}, but {users.data_dir} has "
+                                   f"{listing(users.names)}; give another --output-dir, or the first data folder")
+            if existing.users.channels != users.channels or existing.users.colormap != users.colormap:
+                raise RequestError(f"{path} was trained on {existing.users.channels} images ({existing.users.colormap}), "
+                                   f"but {users.data_dir} gives {users.channels} ({users.colormap}); give another "
+                                   "--output-dir, or --set data.channels and data.colormap")
+        distributed.barrier()   # all have read what was there
+        if distributed.is_main():
+            refuse_file(path)
+            path.mkdir(parents=True, exist_ok=True)
+            write_text(path / "users.json", json.dumps(dataclasses.asdict(users), indent=2, ensure_ascii=False))
+            write_text(path / "config.json", config.to_json())
+        distributed.barrier()
+        return RunFolder(path, config, users)
+
+    @staticmethod
+    def open(path: Path) -> "RunFolder":
+        """Read a run's config and users. Raises RequestError if it is no run folder or is half-written."""
+        path = Path(path)
+        for name in ("config.json", "users.json"):
+            if not (path / name).is_file():
+                raise RequestError(f"{path} has no {name}; expected the output folder of train.py, "
+                                   "such as the one given to it as --output-dir")
+        config = Config.from_json(read_text(path / "config.json"))
+        try:
+            users = Users(**json.loads(read_text(path / "users.json")))
+        except (json.JSONDecodeError, TypeError):
+            raise RequestError(f"{path / 'users.json'} is damaged; expected the user list that train.py wrote. "
+                               "Restore it, or train into a new folder") from None
+        return RunFolder(path, config, users)
+
+    @property
+    def image_channels(self) -> int:
+        return 1 if self.users.channels == "intensity" else 3
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int]:
+        data, vae = self.config.data, self.config.vae
+        return vae.latent_channels, data.height // vae.down_factor, data.width // vae.down_factor
+
+    @property
+    def samples(self) -> Path:
+        return self.path / "samples"
+
+    def new_vae(self) -> VAE:
+        vae = self.config.vae
+        return VAE(self.image_channels, vae.latent_channels, vae.down_factor, vae.width, vae.blocks)
+
+    def new_unet(self) -> UNet:
+        unet = self.config.unet
+        return UNet(self.config.vae.latent_channels, len(self.users.names), unet.channels, unet.blocks,
+                    unet.attention, unet.embedding_dim, unet.dropout)
+
+    def load_stage(self, stage: str, network, weights: str = "ema"):
+        """Fill a network from a finished stage's state file; weights: "ema" or "network" (raw)."""
+        state = RunState(self.path / stage / "state.pt")
+        if not state.exists():
+            raise RequestError(f"{self.path} has no trained {stage} yet ({stage}/state.pt is missing); "
+                               f"run train.py {stage} with --output-dir {self.path} first")
+        saved = state.load()[weights]
+        network.load_state_dict(saved["average"] if weights == "ema" else saved)
+        return network.eval()
+
+    def load_vae(self, device="cpu"):
+        """The trained autoencoder (averaged weights) and the hash that binds latents to it."""
+        vae = self.load_stage("vae", self.new_vae()).to(device, memory_format=torch.channels_last)
+        return vae, fingerprint(vae.state_dict())
+
+    def load_denoiser(self, device="cpu", weights: str = "ema") -> Denoiser:
+        unet = self.load_stage("diffusion", self.new_unet(), weights).to(device, memory_format=torch.channels_last)
+        return Denoiser(unet, make_schedule(self.config.diffusion), self.config.diffusion.prediction)
+
+    def load_latents(self, vae_hash: str) -> LatentCache:
+        """Raises RequestError if they are missing or made by another VAE."""
+        return LatentCache.from_state(self.latents_file.load(), vae_hash, self.users.names)
+
+    @property
+    def latents_file(self) -> RunState:
+        return RunState(self.path / "latents" / "latents.pt")
+
+
+def check_same_request(path: Path, existing: Config, asked: Config) -> None:
+    """Refuse to continue a run with settings that its weights do not belong to."""
+    before, after = flatten(dataclasses.asdict(existing)), flatten(dataclasses.asdict(asked))
+    changed = [key for key in after if before.get(key) != after[key] and not key.startswith(CHANGEABLE)]
+    if changed:
+        key = changed[0]
+        raise RequestError(f"{path} holds a run with {key} = {before.get(key)}, but this command asks for {after[key]}"
+                           f"{f' (and {len(changed) - 1} more differ)' if len(changed) > 1 else ''}; "
+                           "give another --output-dir, or the first command again to continue it")
+
+
+def refuse_file(path: Path) -> None:
+    """RequestError if a file stands where a folder is to be written."""
+    occupied = next((p for p in (path, *path.parents) if p.exists()), None)
+    if occupied is not None and not occupied.is_dir():
+        raise RequestError(f"{occupied} is a file; expected a folder to write to, or a name that is free; "
+                           "give another --output-dir")
+
+
+def flatten(values: dict, prefix: str = "") -> dict:
+    flat = {}
+    for key, value in values.items():
+        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat
+
+
+def listing(names) -> str:
+    return ", ".join(names) if len(names) <= 4 else f"{len(names)} users ({names[0]} … {names[-1]})"
+
+
+def read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise RequestError(f"{path} is damaged (not text); expected what train.py wrote there. Restore it, "
+                           "or train into a new folder") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a small file at once or not at all."""
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)

@@ -1,0 +1,153 @@
+"""Draw the wanted images of a run and write them as a user-folder tree with a manifest."""
+
+import csv
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from mdgen.config import SamplingConfig
+from mdgen.data.pictures import grid, to_pixels, write_png
+from mdgen.diffusion.generate import generate, image_seed
+from mdgen.errors import RequestError
+from mdgen.run_folder import RunFolder, refuse_file, write_text
+from mdgen.training import distributed
+from mdgen.training.run_state import fingerprint
+
+MANIFEST = "manifest.csv"
+SHEET_COLUMNS = 8
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of manifest.csv: what is needed to draw this image again."""
+
+    file: str
+    user: str
+    seed: int
+    sampler: str
+    steps: int
+    guidance: float
+    run: str
+
+
+def plan(users, per_user: int, seed: int, config: SamplingConfig, run_hash: str) -> list[Row]:
+    """All images asked for, user by user; a row depends on its user and index alone, not on its neighbours."""
+    sampler = sampler_name(config)
+    return [Row(f"{user}/{user}_{index:05d}.png", user, image_seed(seed, user, index), sampler, config.steps,
+                config.guidance_scale, run_hash)
+            for user in users for index in range(per_user)]
+
+
+def sampler_name(config: SamplingConfig) -> str:
+    """The sampler with whatever else changes its images, such as "ddim eta 0.5"."""
+    eta = f" eta {config.eta:g}" if config.sampler == "ddim" and config.eta else ""
+    return f"{config.sampler}{eta}{'' if config.spacing == 'trailing' else f' {config.spacing}'}"
+
+
+def choose_users(run: RunFolder, wanted: list[str] | None) -> list[str]:
+    """The users to draw, in the run's order. Raises RequestError naming one that the run does not know."""
+    unknown = [name for name in wanted or [] if name not in run.users.names]
+    if unknown:
+        raise RequestError(f"user {unknown[0]} is not in this run; it knows {', '.join(run.users.names)}")
+    return [name for name in run.users.names if not wanted or name in wanted]
+
+
+def read_manifest(folder: Path) -> list[Row]:
+    """The rows of folder/manifest.csv, [] if there is none. Raises RequestError if it is damaged."""
+    path = folder / MANIFEST
+    if not path.exists():
+        return []
+    try:
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+        return [Row(r["file"], r["user"], int(r["seed"]), r["sampler"], int(r["steps"]), float(r["guidance"]), r["run"])
+                for r in rows]
+    except (KeyError, TypeError, ValueError):
+        raise RequestError(f"{path} is damaged; expected the manifest that sample.py wrote. Delete the folder "
+                           "or give another --output-dir") from None
+
+
+def write_manifest(folder: Path, rows: list[Row]) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(Row.__dataclass_fields__), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in rows)
+    write_text(folder / MANIFEST, text.getvalue())
+
+
+def reconcile(folder: Path, rows: list[Row], overwrite: bool) -> list[Row]:
+    """What to do about images that are already there; returns the rows of the complete folder.
+
+    The same settings: they stay, and more users or images join them. Other settings would mix two experiments in
+    one folder, so that is refused unless `overwrite`, which deletes what the old manifest lists and nothing else.
+    """
+    refuse_file(folder)
+    old = read_manifest(folder)
+    if not old:
+        strangers = [p for p in folder.glob("*/*.png")] if folder.is_dir() else []
+        if strangers:
+            raise RequestError(f"{folder} holds {len(strangers)} images that sample.py did not list in {MANIFEST}; "
+                               "give an empty --output-dir")
+        return rows
+    wanted = {row.file: row for row in rows}
+    setting = {(row.sampler, row.steps, row.guidance, row.run) for row in old + rows}
+    if len(setting) == 1 and all(wanted.get(row.file, row) == row for row in old):
+        return [*(row for row in old if row.file not in wanted), *rows]
+    if not overwrite:
+        raise RequestError(f"{folder} holds {len(old)} images drawn with {old[0].sampler}, {old[0].steps} steps, guidance "
+                           f"{old[0].guidance}, run {old[0].run}; this request differs. Give another --output-dir, "
+                           "or --overwrite to replace them")
+    for row in old:
+        (folder / row.file).unlink(missing_ok=True)
+    return rows
+
+
+def sample_users(run: RunFolder, folder: Path, *, per_user: int, users: list[str] | None = None, seed: int = 0,
+                 overwrite: bool = False, device="cpu", weights: str = "ema",
+                 progress: Callable[[int, int], None] | None = None) -> list[Row]:
+    """Write folder/<user>/<user>_<index>.png, manifest.csv and contact_sheet.png; returns the manifest's rows.
+
+    Images that are already there with the same settings are kept, so an interrupted command continues.
+    weights: "ema" or "network" (raw).  progress(done, total) is called after every batch.
+    """
+    names = choose_users(run, users)
+    vae, vae_hash = run.load_vae(device)
+    denoiser = run.load_denoiser(device, weights)
+    statistics = run.load_latents(vae_hash).statistics.to(device)
+    network_hash = fingerprint(denoiser.network.state_dict())
+    run_hash = hashlib.sha256(f"{vae_hash}/{network_hash}".encode()).hexdigest()[:16]
+    rows = plan(names, per_user, seed, run.config.sampling, run_hash)
+    complete = reconcile(folder, rows, overwrite)
+    for row in complete:
+        (folder / row.file).parent.mkdir(parents=True, exist_ok=True)
+    if distributed.is_main():
+        write_manifest(folder, complete)
+    missing = [row for row in complete if not (folder / row.file).exists()]
+    distributed.barrier()   # every process has counted the same missing images before the first is drawn
+    mine = missing[distributed.rank()::distributed.world_size()]
+    for start in range(0, len(mine), run.config.sampling.batch_size):
+        batch = mine[start:start + run.config.sampling.batch_size]
+        indices = torch.tensor([run.users.names.index(row.user) for row in batch], device=device)
+        images = generate(denoiser, vae, statistics, denoiser.schedule, run.config.sampling, indices,
+                          [row.seed for row in batch], run.latent_shape)
+        for row, pixels in zip(batch, to_pixels(images, run.users.colormap)):
+            write_png(folder / row.file, pixels)
+        if progress:
+            progress(start + len(batch), len(mine))
+    distributed.barrier()
+    if distributed.is_main():
+        write_sheet(folder, complete, names)
+    return complete
+
+
+def write_sheet(folder: Path, rows: list[Row], names: list[str]) -> None:
+    """folder/contact_sheet.png: a line of images per user."""
+    lines = [[row.file for row in rows if row.user == name][:SHEET_COLUMNS] for name in names]
+    columns = min(map(len, lines))
+    pixels = np.stack([np.asarray(Image.open(folder / file)) for line in lines for file in line[:columns]])
+    write_png(folder / "contact_sheet.png", grid(torch.from_numpy(pixels).movedim(-1, 1), columns))

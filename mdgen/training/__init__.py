@@ -1,0 +1,12 @@
+"""Training: one loop, and the utilities that it is made of.
+
+The stages (`mdgen.training.vae`, `mdgen.training.diffusion`) bring their loss to the loop; nothing in the packages
+radar, data, models, losses, schedulers and diffusion imports from here.
+"""
+
+from mdgen.training.amp import MixedPrecision
+from mdgen.training.ema import EMA
+from mdgen.training.gradient_checkpointing import checkpointed
+from mdgen.training.run_state import RunState
+
+__all__ = ["EMA", "MixedPrecision", "RunState", "checkpointed"]

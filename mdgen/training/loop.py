@@ -1,0 +1,162 @@
+"""The only training loop: explicit accumulation, one object that holds all state, randomness from (seed, rank, step).
+
+A task says what is trained and what its loss is; the loop knows nothing else about it.
+"""
+
+import functools
+import hashlib
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from mdgen.config import TrainingConfig
+from mdgen.training import distributed
+from mdgen.training.amp import MixedPrecision
+from mdgen.training.ema import EMA
+from mdgen.training.interrupt import InterruptGuard
+from mdgen.training.logger import Logger
+from mdgen.training.lr_schedule import learning_rate
+from mdgen.training.run_state import RunState
+
+LOG_EVERY = 10   # steps that one line of log.jsonl averages
+
+
+class Interrupted(KeyboardInterrupt):
+    """Training stopped at a signal; its state is on disk."""
+
+
+class Task(Protocol):
+    """What a stage brings to the loop."""
+
+    name: str               # of the stage and of its log lines
+    network: nn.Module      # its parameters are trained
+    num_samples: int
+
+    def loss(self, indices, generator):
+        """indices: [B] int64 into the training images. Returns the scalar loss and a dict of scalar metrics."""
+
+    def validate(self, network) -> dict:
+        """Scalar metrics of the averaged network on held-out images."""
+
+    def preview(self, network, path: Path) -> None:
+        """Write a picture of what the averaged network does."""
+
+
+def step_seed(seed: int, *where: int) -> int:
+    """A seed of its own for every (rank, step, micro-batch), so that a resumed step is the same step."""
+    digest = hashlib.sha256("/".join(map(str, (seed, *where))).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+@functools.lru_cache(maxsize=2)
+def epoch_order(num_samples: int, seed: int, epoch: int):
+    return torch.randperm(num_samples, generator=torch.Generator().manual_seed(step_seed(seed, epoch)))
+
+
+def batch_indices(num_samples: int, batch_size: int, position: int, seed: int):
+    """The position-th batch of the endless sequence of shuffled epochs: [batch_size] int64."""
+    start = position * batch_size
+    return torch.stack([epoch_order(num_samples, seed, i // num_samples)[i % num_samples]
+                        for i in range(start, start + batch_size)])
+
+
+def make_optimizer(network, config: TrainingConfig):
+    """AdamW with weight decay on matrices and convolution kernels only."""
+    decayed = [p for p in network.parameters() if p.ndim > 1]
+    plain = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99))
+
+
+class TrainingState:
+    """Everything that a resumed stage needs, saved and loaded as one."""
+
+    def __init__(self, network, config: TrainingConfig, device, path: Path):
+        self.network, self.config, self.file = network, config, RunState(path)
+        self.optimizer = make_optimizer(network, config)
+        self.precision = MixedPrecision(config.precision, device)
+        self.ema = EMA(network, config.ema_decay)
+        self.step = 0
+
+    def save(self) -> None:
+        if distributed.is_main():
+            self.file.save({"step": self.step, "network": self.network.state_dict(), "ema": self.ema.state_dict(),
+                            "optimizer": self.optimizer.state_dict(), "precision": self.precision.state_dict()})
+        distributed.barrier()
+
+    def resume(self) -> None:
+        if not self.file.exists():
+            return
+        state = self.file.load()
+        self.network.load_state_dict(state["network"])
+        self.ema.load_state_dict(state["ema"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.precision.load_state_dict(state["precision"])
+        self.step = state["step"]
+
+
+def optimiser_step(task: Task, state: TrainingState, seed: int, device) -> dict:
+    """One optimiser step over all micro-batches; returns its metrics as floats."""
+    config, rank, world = state.config, distributed.rank(), distributed.world_size()
+    rate = learning_rate(state.step, peak=config.learning_rate, warmup_steps=config.warmup_steps,
+                         total_steps=config.steps, schedule=config.schedule)
+    for group in state.optimizer.param_groups:
+        group["lr"] = rate
+    state.optimizer.zero_grad(set_to_none=True)
+    sums: dict = {}
+    for micro in range(config.accumulation):
+        position = (state.step * config.accumulation + micro) * world + rank
+        indices = batch_indices(task.num_samples, config.batch_size, position, seed)
+        torch.manual_seed(step_seed(seed, rank, state.step, micro))               # dropout
+        generator = torch.Generator(device).manual_seed(step_seed(seed, rank, state.step, micro, 1))
+        with state.precision.autocast():
+            loss, metrics = task.loss(indices, generator)
+        state.precision.backward(loss / config.accumulation)
+        for name, value in {"loss": loss.detach(), **metrics}.items():
+            sums[name] = sums.get(name, 0.0) + float(value) / config.accumulation
+    parameters = list(task.network.parameters())
+    distributed.average_gradients(parameters)
+    norm, stepped = state.precision.step(state.optimizer, parameters, config.gradient_clip)
+    if stepped:
+        state.ema.update()
+    state.step += 1
+    return {**sums, "gradient_norm": float(norm), "learning_rate": rate}
+
+
+def train(task: Task, config: TrainingConfig, folder: Path, *, seed: int, device) -> nn.Module:
+    """Train `task.network` to config.steps, resuming from folder/<stage>/state.pt; returns the averaged network.
+
+    folder: the run folder; receives log.jsonl and previews/.  Raises Interrupted after a signal, with all saved;
+    RunError if the loss stops being finite or the disk is full.
+    """
+    state = TrainingState(task.network, config, device, folder / task.name / "state.pt")
+    state.resume()
+    task.network.train()
+    recent: list[dict] = []
+    logger = Logger(folder / "log.jsonl", task.name, config.steps, resume_step=state.step)
+    with InterruptGuard() as interrupt, logger:
+        while state.step < config.steps:
+            recent.append(optimiser_step(task, state, seed, device))
+            logger.tick(state.step)
+            done = state.step == config.steps
+            if done or state.step % LOG_EVERY == 0:
+                logger.log(state.step, **{key: sum(m[key] for m in recent) / len(recent) for key in recent[0]})
+                recent.clear()
+            if done or (config.preview_every and state.step % config.preview_every == 0):
+                report(task, state, folder, logger)
+            stop = distributed.any_process(interrupt.requested)
+            if done or stop or state.step % config.save_every == 0:
+                state.save()
+            if stop:
+                raise Interrupted(f"stopped at {task.name} step {state.step} of {config.steps}; all is saved, "
+                                  "and the same command continues")
+    return state.ema.average
+
+
+def report(task: Task, state: TrainingState, folder: Path, logger: Logger) -> None:
+    """Held-out metrics and a preview of the averaged network."""
+    if distributed.is_main():
+        logger.log(state.step, **{f"validation_{k}": v for k, v in task.validate(state.ema.average).items()})
+        task.preview(state.ema.average, folder / "previews" / f"{task.name}_{state.step:06d}.png")

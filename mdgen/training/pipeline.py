@@ -1,0 +1,71 @@
+"""From a data folder to a trained run: read, split, train stage after stage."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from mdgen.config import Config
+from mdgen.data.splits import Split
+from mdgen.data.user_folders import UserFolders
+from mdgen.errors import RequestError
+from mdgen.run_folder import RunFolder, Users, refuse_file
+from mdgen.training import distributed
+from mdgen.training.diffusion import train_diffusion
+from mdgen.training.logger import ShowProgress
+from mdgen.training.vae import train_vae
+
+STAGES = {"vae": (train_vae,), "diffusion": (train_diffusion,), "all": (train_vae, train_diffusion)}
+
+
+def resolve_data_dir(config: Config, data_dir: Path | None, output_dir: Path) -> Path:
+    """The folder to train on; the demo preset without one simulates its users into the run folder."""
+    if data_dir is not None:
+        return Path(data_dir)
+    if config.preset != "demo":
+        raise RequestError(f"--data-dir is missing; --preset {config.preset} needs a folder with one folder of images "
+                           "per user (only --preset demo simulates its own)")
+    from mdgen.data.demo import write_demo_users   # the simulator loads only for those who need it
+
+    folder = output_dir / "demo_users"
+    if distributed.is_main():
+        write_demo_users(folder, size=config.data.height, seed=config.seed, progress=ShowProgress("simulate users"))
+    distributed.barrier()
+    return folder
+
+
+def read_users(config: Config, data_dir: Path, output_dir: Path | None, num_users: int | None = None) -> UserFolders:
+    """Decode the tree as the configuration asks (once: decoded images are cached in the run folder)."""
+    data = config.data
+    folders = UserFolders(data_dir, height=data.height, width=data.width, channels=data.channels,
+                          colormap=data.colormap, cache_dir=output_dir and output_dir / "cache",
+                          progress=ShowProgress("read images"))
+    if num_users is not None:
+        folders.expect_users(num_users)
+    return folders
+
+
+def open_run(config: Config, data_dir: Path | None, output_dir: Path, num_users: int | None = None):
+    """Read the data and start or resume the run: (RunFolder, Split). Nothing is trained yet."""
+    output_dir = Path(output_dir)
+    refuse_file(output_dir)
+    folders = read_users(config, resolve_data_dir(config, data_dir, output_dir), output_dir, num_users)
+    users = Users(folders.users, str(folders.root.resolve()), folders.channels, folders.colormap)
+    return RunFolder.create_or_resume(output_dir, config, users), Split.of(folders, config.data)
+
+
+def train_stages(run: RunFolder, split: Split, stages: str, device) -> None:
+    """Train (or resume) the stages named "vae", "diffusion" or "all"."""
+    for train_stage in STAGES[stages]:
+        train_stage(run, split, device)
+
+
+def with_batch_size(config: Config, batch_size: int) -> Config:
+    """Micro-batches of `batch_size` in every stage, accumulated to at least the preset's images per step."""
+    if batch_size < 1:
+        raise RequestError(f"--batch-size is {batch_size}; expected 1 or more")
+
+    def resize(training):
+        images = training.batch_size * training.accumulation
+        return replace(training, batch_size=batch_size, accumulation=max(-(-images // batch_size), 1))
+
+    return replace(config, vae_training=resize(config.vae_training),
+                   diffusion_training=resize(config.diffusion_training))

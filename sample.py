@@ -1,0 +1,78 @@
+"""Draw images from a trained run: `python sample.py RUN --samples-per-user 10`.
+
+Writes <output>/<user>/*.png, manifest.csv and contact_sheet.png; an interrupted command continues.
+"""
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from mdgen import commandline
+
+EXAMPLES = """examples:
+  python sample.py runs/demo --samples-per-user 20
+  python sample.py runs/mine --users ID_1 ID_7 --sampler ddim --steps 50 --guidance-scale 2 --output-dir drawn/"""
+
+
+def parser():
+    p = commandline.Parser(prog="sample.py", description=__doc__, epilog=EXAMPLES,
+                           formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("run", type=Path, nargs="?", metavar="RUN", help="the output folder of train.py")
+    p.add_argument("--model-dir", type=Path, help="the same as RUN, for old command lines")
+    p.add_argument("--samples-per-user", type=int, default=10)
+    p.add_argument("--output-dir", type=Path, help="default: RUN/samples")
+    p.add_argument("--users", nargs="+", metavar="USER", help="draw these users only")
+    p.add_argument("--sampler", choices=["ddim", "ddpm", "dpm"], help="default: the run's")
+    p.add_argument("--steps", type=int, help="denoiser evaluations per image (default: the run's)")
+    p.add_argument("--eta", type=float, help="DDIM's share of DDPM noise, 0 to 1")
+    p.add_argument("--guidance-scale", "--condition-scale", type=float, dest="guidance_scale",
+                   help="uncond + SCALE (cond - uncond); 1 is plain (default: the run's)")
+    p.add_argument("--seed", type=int, default=0, help="the same seed, user and index give the same image")
+    p.add_argument("--batch-size", type=int, help="images drawn at once (default: the run's)")
+    p.add_argument("--weights", choices=["ema", "raw"], default="ema")
+    p.add_argument("--overwrite", action="store_true", help="replace images drawn with other settings")
+    p.add_argument("--device", choices=["cpu", "cuda"], help="default: cuda where there is one")
+    return p
+
+
+def open_configured(args):
+    """The run with the command line's sampling settings."""
+    from mdgen.errors import RequestError
+    from mdgen.run_folder import RunFolder
+
+    path = args.run or args.model_dir
+    if path is None:
+        raise RequestError("the run folder is missing; give it as the first argument, as in sample.py runs/demo")
+    if args.samples_per_user < 1:
+        raise RequestError(f"--samples-per-user is {args.samples_per_user}; expected 1 or more")
+    run = RunFolder.open(path)
+    asked = {key: getattr(args, key) for key in ("sampler", "steps", "eta", "guidance_scale", "batch_size")}
+    sampling = replace(run.config.sampling, **{key: value for key, value in asked.items() if value is not None})
+    if sampling.steps > run.config.diffusion.num_timesteps:
+        raise RequestError(f"--steps is {sampling.steps}; the run has {run.config.diffusion.num_timesteps} noise levels; "
+                           "ask for at most that many")
+    return replace(run, config=replace(run.config, sampling=sampling))
+
+
+def main(argv):
+    args = parser().parse_args(argv)
+    run = open_configured(args)
+    from mdgen.sampling import sample_users
+    from mdgen.training import distributed
+    from mdgen.training.logger import ShowProgress
+
+    device = distributed.init_from_environment(args.device)
+    folder = args.output_dir or run.samples
+    rows = sample_users(run, folder, per_user=args.samples_per_user, users=args.users, seed=args.seed,
+                        overwrite=args.overwrite, device=device, progress=ShowProgress("draw", "image"),
+                        weights={"ema": "ema", "raw": "network"}[args.weights])
+    if distributed.is_main():
+        print(f"{len(rows)} images of {len({row.user for row in rows})} users in {folder}; "
+              f"next: python evaluate.py samples {run.path}")
+    distributed.shut_down()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(commandline.run(main))

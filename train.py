@@ -1,0 +1,109 @@
+"""Train mdgen on a folder of users: `python train.py --preset small --data-dir DATA --output-dir RUN`.
+
+The same command resumes. `--preset demo` needs no data: it simulates its users.
+"""
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from mdgen import commandline
+
+STAGES = ("all", "vae", "diffusion")
+LATER = {"joint": "joint fine-tuning of decoder and UNet", "enroll": "enrolling a new person",
+         "distill": "distillation to a few steps"}
+
+EXAMPLES = """examples:
+  python train.py --preset demo --output-dir runs/demo
+  python train.py --preset small --data-dir data/ --output-dir runs/mine
+  python train.py --preset standard --data-dir data/ --output-dir runs/mine128 --set unet.dropout=0.15
+  python train.py --preset memory --data-dir data/ --dry-run"""
+
+
+def parser():
+    p = commandline.Parser(prog="train.py", description=__doc__, epilog=EXAMPLES,
+                           formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("stage", nargs="?", default="all", choices=[*STAGES, *LATER], help="what to train (default: all)")
+    p.add_argument("--preset", default="small", help="demo, small, standard, memory or quality (default: small)")
+    p.add_argument("--data-dir", type=Path, help="a folder with one folder of images per user")
+    p.add_argument("--output-dir", type=Path, help="the run folder (default: runs/PRESET)")
+    p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
+                   help="change one setting, such as unet.dropout=0.1; may be repeated")
+    p.add_argument("--dry-run", action="store_true",
+                   help="print configuration, sizes, memory and time; do one step of every stage; write nothing")
+    p.add_argument("--num-users", type=int, help="checked against the folders; may be left out")
+    p.add_argument("--resolution", type=int, help="image height and width in pixels")
+    p.add_argument("--batch-size", type=int, help="images per micro-batch; the images per step stay at least the preset's")
+    p.add_argument("--condition-scale", "--guidance-scale", type=float, dest="guidance_scale",
+                   help="guidance scale, kept in the run as sampling's default")
+    p.add_argument("--use-ema", action="store_true", help="accepted for old command lines: EMA is always kept")
+    p.add_argument("--use-lpips", action="store_true", help="perceptual loss: not in this version")
+    p.add_argument("--seed", type=int, help="of initial weights, batches and noise (default: 0)")
+    p.add_argument("--device", choices=["cpu", "cuda"], help="default: cuda where there is one")
+    return p
+
+
+def configure(args):
+    """The preset with the command line's changes."""
+    from mdgen.config import override
+    from mdgen.presets import preset
+    from mdgen.training.pipeline import with_batch_size
+
+    config = preset(args.preset)
+    if args.resolution is not None:
+        config = override(config, [f"data.height={args.resolution}", f"data.width={args.resolution}"])
+    if args.batch_size is not None:
+        config = with_batch_size(config, args.batch_size)
+    if args.guidance_scale is not None:
+        config = replace(config, sampling=replace(config.sampling, guidance_scale=args.guidance_scale))
+    if args.seed is not None:
+        config = replace(config, seed=args.seed)
+    return override(config, args.set)
+
+
+def main(argv):
+    args = parser().parse_args(argv)
+    from mdgen.errors import RequestError
+    if args.stage in LATER:
+        raise RequestError(f"train.py {args.stage} ({LATER[args.stage]}) is not in this version; "
+                           f"expected one of {', '.join(STAGES)}")
+    if args.use_lpips:
+        raise RequestError("--use-lpips (perceptual loss by LPIPS weights) is not in this version; leave the flag out")
+    from mdgen.training import distributed, pipeline
+
+    config = configure(args)
+    device = distributed.init_from_environment(args.device)
+    output_dir = args.output_dir or Path("runs") / config.preset
+    if args.dry_run:
+        show_dry_run(args, config, device)
+        return 0
+    run, split = pipeline.open_run(config, args.data_dir, output_dir, args.num_users)
+    if distributed.is_main():
+        print(f"{run.path}: {len(run.users.names)} users, {len(split.train)} training and {len(split.validation)} "
+              f"validation images ({run.users.channels}{f', {run.users.colormap}' if run.users.colormap else ''}), "
+              f"preset {config.preset}, device {device}", flush=True)
+    pipeline.train_stages(run, split, args.stage, device)
+    if distributed.is_main():
+        print(f"trained; previews in {run.path / 'previews'}; next: python sample.py {run.path} --samples-per-user 10")
+    distributed.shut_down()
+    return 0
+
+
+def show_dry_run(args, config, device):
+    from mdgen.errors import RequestError
+    from mdgen.run_folder import Users
+    from mdgen.training.dry_run import dry_run
+    from mdgen.training.pipeline import read_users
+
+    if args.num_users is not None and args.num_users < 1:
+        raise RequestError(f"--num-users is {args.num_users}; expected 1 or more, or leave the flag out")
+    users = None
+    if args.data_dir is not None:
+        folders = read_users(config, args.data_dir, None, args.num_users)
+        users = Users(folders.users, str(args.data_dir), folders.channels, folders.colormap)
+    print("\n".join(dry_run(config, users, args.num_users, device)))
+
+
+if __name__ == "__main__":
+    sys.exit(commandline.run(main))
