@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+
+from mdgen.errors import RequestError
+from mdgen.radar import Radar, Walk, Walker, radar_echo, simulate_walk
+from mdgen.radar.echo import ellipsoid_rcs, visibility
+
+RADAR = Radar(carrier_hz=24e9, prf_hz=3000.0, height_m=0.0)
+TIMES = np.arange(401) / 400
+
+
+def moving_sphere(speed, radius=0.1, name="ball", offset=0.0):
+    """A Walk of one segment without length at the radar's height, moving at speed m/s towards the radar."""
+    path = np.zeros((1, len(TIMES), 3))
+    path[0, :, 0], path[0, :, 1] = speed * TIMES, offset
+    velocity = np.zeros_like(path) + [speed, 0, 0]
+    return Walk((name,), TIMES, path, path, velocity, velocity, np.array([radius]))
+
+
+def mean_power(signal):
+    return float(np.mean(np.abs(signal.astype(np.complex128)) ** 2))
+
+
+@pytest.mark.parametrize("speed, heading, sign", [(2.0, 0, 1), (5.0, 0, 1), (2.0, 180, -1), (0.7, 60, 0.5)])
+def test_a_point_shows_twice_its_radial_speed_over_the_wavelength(speed, heading, sign):
+    signal = radar_echo(moving_sphere(speed), RADAR, range_m=200.0, heading_deg=heading, points_per_segment=1)
+    assert signal.dtype == np.complex64 and len(signal) == 3000
+    spectrum = np.abs(np.fft.fft(signal * np.hanning(len(signal)), 1 << 16)) ** 2
+    frequency = np.fft.fftfreq(1 << 16, 1 / RADAR.prf_hz)
+    centroid = (spectrum * frequency).sum() / spectrum.sum()
+    assert centroid == pytest.approx(sign * 2 * speed * 24e9 / 299792458.0, abs=3)
+
+
+def test_phase_follows_the_exact_range():
+    signal = radar_echo(moving_sphere(2.0), RADAR, range_m=10.0, points_per_segment=1)
+    step = np.angle(signal[1:] * np.conj(signal[:-1]))
+    assert np.median(step) == pytest.approx(4 * np.pi * 2.0 / RADAR.wavelength_m / RADAR.prf_hz, rel=1e-2)
+
+
+def test_power_falls_with_the_fourth_power_of_range():
+    near, far = (mean_power(radar_echo(moving_sphere(0.0), RADAR, range_m=r)) for r in (4.0, 8.0))
+    assert near / far == pytest.approx(16, rel=1e-3)               # same seed, same speckle
+
+
+def test_ensemble_power_is_the_radar_equation():
+    powers = [mean_power(radar_echo(moving_sphere(0.0), RADAR, range_m=5.0, seed=s)) for s in range(120)]
+    assert np.mean(powers) == pytest.approx(np.pi * 0.1**2 / 5.0**4, rel=0.1)
+
+
+@pytest.mark.parametrize("axis, expected", [((0, 0, 0.5), 0.25**2), ((0.5, 0, 0), 0.1**4 / 0.25**2),
+                                            ((0, 0, 0), 0.1**2)])
+def test_spheroid_closed_forms_broadside_end_on_and_sphere(axis, expected):
+    middle = np.array([5.0, 0, 0])
+    ends = [((middle + side * np.array(axis) / 2)[None, None], None) for side in (-1, 1)]
+    assert ellipsoid_rcs(ends, np.array([0.1])).item() == pytest.approx(np.pi * expected)
+
+
+@pytest.mark.parametrize("snr_db", [0.0, 20.0])
+def test_noise_has_the_requested_power(snr_db):
+    walk = simulate_walk(Walker(), TIMES)
+    radar = Radar()
+    clean = radar_echo(walk, radar, seed=5)
+    noise = radar_echo(walk, radar, snr_db=snr_db, seed=5) - clean
+    assert 10 * np.log10(mean_power(clean) / mean_power(noise)) == pytest.approx(snr_db, abs=0.3)
+    assert abs(np.corrcoef(noise.real, noise.imag)[0, 1]) < 0.05
+
+
+def test_clutter_stands_still_and_bursts_are_broadband():
+    walk, radar = simulate_walk(Walker(), TIMES), Radar()
+    clean = radar_echo(walk, radar, seed=5)
+    clutter = radar_echo(walk, radar, clutter_db=10.0, seed=5) - clean
+    assert 10 * np.log10(mean_power(clutter) / mean_power(clean)) == pytest.approx(10, abs=0.5)
+    spectrum = np.abs(np.fft.fft(clutter)) ** 2
+    assert spectrum[:10].sum() + spectrum[-10:].sum() > 0.99 * spectrum.sum()
+    burst = np.abs(radar_echo(walk, radar, bursts=1, seed=5) - clean)
+    assert 0 < (burst > 0).sum() <= 3.1e-3 * radar.prf_hz
+
+
+def test_aliasing_is_refused_with_the_least_prf_and_that_prf_works():
+    walk = simulate_walk(Walker(), TIMES)
+    with pytest.raises(RequestError, match=r"is 4000.*foot.*use at least (\d+) Hz at 77 GHz") as caught:
+        radar_echo(walk, Radar(prf_hz=4000.0))
+    least = int(str(caught.value).split("at least ")[1].split(" Hz")[0])
+    fastest = np.abs(walk.end_velocity[..., 0]).max()
+    assert 0.9 < least / (4 * fastest / Radar().wavelength_m) < 1.02
+    radar_echo(walk, Radar(prf_hz=least))
+    with pytest.raises(RequestError):
+        radar_echo(walk, Radar(prf_hz=least - 20))
+
+
+def test_a_walker_at_the_radar_is_refused():
+    with pytest.raises(RequestError, match="raise range_m"):
+        radar_echo(moving_sphere(2.0), RADAR, range_m=2.0)
+
+
+def test_the_far_side_is_shadowed_only_from_the_side():
+    walk = simulate_walk(Walker(arm_swing=0.2), np.linspace(0, 2, 100))
+
+    def seen(turned):
+        shift = np.array([0, 6.0, -1.0]) if turned else np.array([-12.0, 0, -1.0])
+        ends = [(p - [[walk.times[-1] / 2 * 1.3, 0, 0]] + shift, None) for p in (walk.start, walk.end)]
+        through = visibility(ends, walk)
+        return {side: through[walk.names.index(f"{side}_upper_arm")].mean() for side in ("left", "right")}
+
+    ahead, side = seen(False), seen(True)
+    assert min(ahead.values()) > 0.95                              # both arms are free head-on
+    assert side["left"] < 0.7 < 0.95 < side["right"]               # broadside, the trunk hides the far arm
+
+
+def test_the_seed_alone_decides():
+    walk = simulate_walk(Walker(), TIMES)
+    options = dict(snr_db=10.0, clutter_db=0.0, bursts=2)
+    first = radar_echo(walk, seed=3, **options)
+    again = radar_echo(walk, seed=np.random.default_rng(3), **options)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, radar_echo(walk, seed=4, **options))
