@@ -72,13 +72,7 @@ class RunFolder:
             if not (path / name).is_file():
                 raise RequestError(f"{path} has no {name}; expected the output folder of train.py, "
                                    "such as the one given to it as --output-dir")
-        config = Config.from_json(read_text(path / "config.json"))
-        try:
-            users = Users(**json.loads(read_text(path / "users.json")))
-        except (json.JSONDecodeError, TypeError):
-            raise RequestError(f"{path / 'users.json'} is damaged; expected the user list that train.py wrote. "
-                               "Restore it, or train into a new folder") from None
-        return RunFolder(path, config, users)
+        return RunFolder(path, read_config(path / "config.json"), read_users(path / "users.json"))
 
     @property
     def image_channels(self) -> int:
@@ -108,8 +102,9 @@ class RunFolder:
         if not state.exists():
             raise RequestError(f"{self.path} has no trained {stage} yet ({stage}/state.pt is missing); "
                                f"run train.py {stage} with --output-dir {self.path} first")
-        saved = state.load()[weights]
-        network.load_state_dict(saved["average"] if weights == "ema" else saved)
+        saved = state.load()
+        with state.must_fit():
+            network.load_state_dict(saved["ema"]["average"] if weights == "ema" else saved[weights])
         return network.eval()
 
     def load_vae(self, device="cpu"):
@@ -123,11 +118,33 @@ class RunFolder:
 
     def load_latents(self, vae_hash: str) -> LatentCache:
         """Raises RequestError if they are missing or made by another VAE."""
-        return LatentCache.from_state(self.latents_file.load(), vae_hash, self.users.names)
+        state = self.latents_file.load()
+        with self.latents_file.must_fit():
+            return LatentCache.from_state(state, vae_hash, self.users.names)
 
     @property
     def latents_file(self) -> RunState:
         return RunState(self.path / "latents" / "latents.pt")
+
+
+def read_config(path: Path) -> Config:
+    try:
+        return Config.from_json(read_text(path))
+    except RequestError as error:
+        raise RequestError(f"{path} cannot be used: {error}") from None
+
+
+def read_users(path: Path) -> Users:
+    try:
+        users = Users(**json.loads(read_text(path)))
+        sound = (isinstance(users.names, list) and users.names and all(isinstance(n, str) for n in users.names)
+                 and users.channels in ("rgb", "intensity"))
+    except (json.JSONDecodeError, TypeError):
+        sound = False
+    if not sound:
+        raise RequestError(f"{path} is damaged; expected the user list that train.py wrote. Restore it, or train into "
+                           "a new folder")
+    return users
 
 
 def check_same_request(path: Path, existing: Config, asked: Config) -> None:

@@ -90,11 +90,12 @@ class TrainingState:
         if not self.file.exists():
             return
         state = self.file.load()
-        self.network.load_state_dict(state["network"])
-        self.ema.load_state_dict(state["ema"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.precision.load_state_dict(state["precision"])
-        self.step = state["step"]
+        with self.file.must_fit():
+            self.network.load_state_dict(state["network"])
+            self.ema.load_state_dict(state["ema"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.precision.load_state_dict(state["precision"])
+            self.step = state["step"]
 
 
 def optimiser_step(task: Task, state: TrainingState, seed: int, device) -> dict:

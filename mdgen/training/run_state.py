@@ -1,5 +1,6 @@
 """One file per stage that holds everything a run needs to continue, replaced whole or not at all."""
 
+import contextlib
 import hashlib
 import os
 import pickle
@@ -57,6 +58,17 @@ class RunState:
         if not isinstance(state, dict):
             raise RunError(self.damage(f"it holds a {type(state).__name__}, not a dict"))
         return state
+
+    @contextlib.contextmanager
+    def must_fit(self):
+        """Context in which a loaded state is put to use; RunError if it is one of another network or stage."""
+        try:
+            yield
+        except (RequestError, RunError):
+            raise
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise RunError(f"{self.path} holds another network or stage than the run's config.json and users.json "
+                           "describe; restore a copy, or delete it and run the same command again to make it anew") from error
 
     def check_sums(self) -> None:
         """RunError unless every part of the file has the checksum it was written with; torch checks none."""

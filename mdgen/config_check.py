@@ -1,0 +1,90 @@
+"""Settings that contradict each other, or lie outside their range, are refused before any work is done."""
+
+import math
+
+from mdgen.errors import RequestError
+
+
+def check(config) -> None:
+    """Refuse settings that contradict each other, before any work is done."""
+    data, vae, unet = config.data, config.vae, config.unet
+    choices = {
+        "data.channels": (data.channels, ("auto", "rgb", "intensity")),
+        "data.colormap": (data.colormap, ("auto", "jet", "parula", "viridis", "gray")),
+        "vae.down_factor": (vae.down_factor, (4, 8)),
+        "vae.reconstruction": (vae.reconstruction, ("l1", "mse")),
+        "diffusion.schedule": (config.diffusion.schedule, ("linear", "scaled_linear", "cosine")),
+        "diffusion.prediction": (config.diffusion.prediction, ("eps", "x0", "v")),
+        "sampling.sampler": (config.sampling.sampler, ("ddim", "ddpm", "dpm")),
+        "sampling.spacing": (config.sampling.spacing, ("leading", "trailing", "linspace")),
+    }
+    for name in ("vae_training", "diffusion_training"):
+        training = getattr(config, name)
+        choices[f"{name}.precision"] = (training.precision, ("auto", "bf16", "fp16", "off"))
+        choices[f"{name}.schedule"] = (training.schedule, ("cosine", "constant"))
+    for key, (value, allowed) in choices.items():
+        if value not in allowed:
+            raise RequestError(f"{key} is {value!r}; expected one of {', '.join(map(str, allowed))}")
+    if len(unet.channels) != len(unet.attention):
+        raise RequestError(f"unet.attention has {len(unet.attention)} entries for {len(unet.channels)} levels of "
+                           "unet.channels; give one true or false per level")
+    check_numbers(config)
+    check_noise_levels(config)
+    divisor = vae.down_factor * 2 ** (len(unet.channels) - 1)
+    for key in ("height", "width"):
+        size = getattr(data, key)
+        if size % divisor or size <= 0:
+            raise RequestError(
+                f"data.{key} is {size}; expected a multiple of {divisor} (VAE down-factor {vae.down_factor} times "
+                f"{divisor // vae.down_factor} for the UNet's {len(unet.channels)} levels), such as "
+                f"{max(round(size / divisor), 1) * divisor}")
+
+
+def check_noise_levels(config) -> None:
+    """Refuse before training what sampling would refuse after it."""
+    diffusion, levels = config.diffusion, config.diffusion.num_timesteps
+    if config.sampling.steps > levels:
+        raise RequestError(f"sampling.steps is {config.sampling.steps}; expected at most diffusion.num_timesteps, "
+                           f"which is {levels}")
+    if diffusion.zero_terminal_snr and (diffusion.prediction == "eps" or levels < 2):
+        reason = "prediction eps" if diffusion.prediction == "eps" else f"num_timesteps {levels}"
+        raise RequestError(f"diffusion.zero_terminal_snr is true, which does not go with {reason}; expected v or x0 "
+                           "and 2 levels or more, or diffusion.zero_terminal_snr=false")
+
+
+def check_numbers(config) -> None:
+    """Every count at least 1, no negative amounts, every share within its range."""
+    least_one = {"vae.latent_channels": config.vae.latent_channels, "vae.width": config.vae.width,
+                 "vae.blocks": config.vae.blocks, "unet.blocks": config.unet.blocks,
+                 "unet.channels": min(config.unet.channels, default=0), "sampling.steps": config.sampling.steps,
+                 "sampling.batch_size": config.sampling.batch_size,
+                 "diffusion.num_timesteps": config.diffusion.num_timesteps,
+                 "unet.embedding_dim": config.unet.embedding_dim,
+                 "evaluation.classifier_steps": config.evaluation.classifier_steps,
+                 "evaluation.classifier_batch_size": config.evaluation.classifier_batch_size}
+    least_zero = {"data.gap": config.data.gap, "vae.kl_weight": config.vae.kl_weight,
+                  "vae.augment_gain": config.vae.augment_gain, "vae.augment_shift": config.vae.augment_shift,
+                  "diffusion.min_snr_gamma": config.diffusion.min_snr_gamma,
+                  "evaluation.classifier_learning_rate": config.evaluation.classifier_learning_rate}
+    shares = {"data.validation_fraction": config.data.validation_fraction, "unet.dropout": config.unet.dropout,
+              "diffusion.label_dropout": config.diffusion.label_dropout, "sampling.eta": config.sampling.eta}
+    for name in ("vae_training", "diffusion_training"):
+        training = getattr(config, name)
+        least_one |= {f"{name}.{key}": getattr(training, key)
+                      for key in ("steps", "batch_size", "accumulation", "save_every")}
+        least_zero |= {f"{name}.{key}": getattr(training, key) for key in
+                       ("learning_rate", "warmup_steps", "weight_decay", "gradient_clip", "preview_every")}
+        shares[f"{name}.ema_decay"] = training.ema_decay
+    for key, value in least_one.items():
+        if value < 1:
+            raise RequestError(f"{key} is {value}; expected 1 or more")
+    for key, value in least_zero.items():
+        if value < 0:
+            raise RequestError(f"{key} is {value}; expected 0 or more")
+    if not math.isfinite(config.sampling.guidance_scale):
+        raise RequestError(f"sampling.guidance_scale is {config.sampling.guidance_scale}; expected a number such as 1.5")
+    if any(width % 2 for width in config.unet.channels):
+        raise RequestError(f"unet.channels is {list(config.unet.channels)}; expected even widths")
+    for key, value in shares.items():
+        if not 0 <= value <= 1:
+            raise RequestError(f"{key} is {value}; expected a share from 0 to 1")
