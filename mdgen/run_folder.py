@@ -18,10 +18,10 @@ from mdgen.diffusion.objective import Denoiser, make_schedule
 from mdgen.errors import RequestError
 from mdgen.models import VAE, UNet
 from mdgen.training import distributed
-from mdgen.training.run_state import RunState, fingerprint
+from mdgen.training.run_state import RunState, check_bound, fingerprint
 
 # Settings that a resumed run may change: they touch what comes after training, or how long and how often.
-CHANGEABLE = ("sampling", "evaluation", "vae_training.steps", "vae_training.preview_every", "vae_training.save_every",
+CHANGEABLE = ("sampling", "evaluation", "vae_training.preview_every", "vae_training.save_every",
               "diffusion_training.steps", "diffusion_training.preview_every", "diffusion_training.save_every")
 
 
@@ -96,13 +96,18 @@ class RunFolder:
         return UNet(self.config.vae.latent_channels, len(self.users.names), unet.channels, unet.blocks,
                     unet.attention, unet.embedding_dim, unet.dropout)
 
-    def load_stage(self, stage: str, network, weights: str = "ema"):
-        """Fill a network from a finished stage's state file; weights: "ema" or "network" (raw)."""
+    def load_stage(self, stage: str, network, weights: str = "ema", bound_to: str | None = None):
+        """Fill a network from a stage's state file; weights: "ema" or "network" (raw).
+
+        bound_to: refuse a state that depends on anything else (see the training loop); None does not ask.
+        """
         state = RunState(self.path / stage / "state.pt")
         if not state.exists():
             raise RequestError(f"{self.path} has no trained {stage} yet ({stage}/state.pt is missing); "
                                f"run train.py {stage} with --output-dir {self.path} first")
         saved = state.load()
+        if bound_to is not None:
+            check_bound(state.path, saved, bound_to)
         with state.must_fit():
             network.load_state_dict(saved["ema"]["average"] if weights == "ema" else saved[weights])
         return network.eval()
@@ -112,9 +117,10 @@ class RunFolder:
         vae = self.load_stage("vae", self.new_vae()).to(device, memory_format=torch.channels_last)
         return vae, fingerprint(vae.state_dict())
 
-    def load_denoiser(self, device="cpu", weights: str = "ema") -> Denoiser:
-        unet = self.load_stage("diffusion", self.new_unet(), weights).to(device, memory_format=torch.channels_last)
-        return Denoiser(unet, make_schedule(self.config.diffusion), self.config.diffusion.prediction)
+    def load_denoiser(self, device="cpu", weights: str = "ema", vae_hash: str | None = None) -> Denoiser:
+        """The trained UNet as a denoiser; RequestError if it was trained on latents of a VAE other than `vae_hash`."""
+        unet = self.load_stage("diffusion", self.new_unet(), weights, bound_to=vae_hash)
+        return Denoiser(unet.to(device, memory_format=torch.channels_last), make_schedule(self.config.diffusion), self.config.diffusion.prediction)
 
     def load_latents(self, vae_hash: str) -> LatentCache:
         """Raises RequestError if they are missing or made by another VAE."""

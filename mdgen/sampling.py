@@ -117,7 +117,7 @@ def sample_users(run: RunFolder, folder: Path, *, per_user: int, users: list[str
     """
     names = choose_users(run, users)
     vae, vae_hash = run.load_vae(device)
-    denoiser = run.load_denoiser(device, weights)
+    denoiser = run.load_denoiser(device, weights, vae_hash)
     statistics = run.load_latents(vae_hash).statistics.to(device)
     network_hash = fingerprint(denoiser.network.state_dict())
     run_hash = hashlib.sha256(f"{vae_hash}/{network_hash}".encode()).hexdigest()[:16]

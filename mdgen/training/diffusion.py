@@ -86,4 +86,5 @@ def train_diffusion(run: RunFolder, split: Split, device) -> None:
     vae, vae_hash = run.load_vae(device)
     cache = cache_latents(run, split, vae, vae_hash)
     task = DiffusionTask(run, split, vae, cache, device)
-    train(task, run.config.diffusion_training, run.path, seed=run.config.seed, device=device)
+    train(task, run.config.diffusion_training, run.path, seed=run.config.seed, device=device,
+          bound_to=vae_hash)

@@ -18,7 +18,7 @@ from mdgen.training.ema import EMA
 from mdgen.training.interrupt import InterruptGuard
 from mdgen.training.logger import Logger
 from mdgen.training.lr_schedule import learning_rate
-from mdgen.training.run_state import RunState
+from mdgen.training.run_state import RunState, check_bound
 
 LOG_EVERY = 10   # steps that one line of log.jsonl averages
 
@@ -73,8 +73,8 @@ def make_optimizer(network, config: TrainingConfig):
 class TrainingState:
     """Everything that a resumed stage needs, saved and loaded as one."""
 
-    def __init__(self, network, config: TrainingConfig, device, path: Path):
-        self.network, self.config, self.file = network, config, RunState(path)
+    def __init__(self, network, config: TrainingConfig, device, path: Path, bound_to: str = ""):
+        self.network, self.config, self.file, self.bound_to = network, config, RunState(path), bound_to
         self.optimizer = make_optimizer(network, config)
         self.precision = MixedPrecision(config.precision, device)
         self.ema = EMA(network, config.ema_decay)
@@ -82,7 +82,7 @@ class TrainingState:
 
     def save(self) -> None:
         if distributed.is_main():
-            self.file.save({"step": self.step, "network": self.network.state_dict(), "ema": self.ema.state_dict(),
+            self.file.save({"step": self.step, "bound_to": self.bound_to, "network": self.network.state_dict(), "ema": self.ema.state_dict(),
                             "optimizer": self.optimizer.state_dict(), "precision": self.precision.state_dict()})
         distributed.barrier()
 
@@ -90,6 +90,7 @@ class TrainingState:
         if not self.file.exists():
             return
         state = self.file.load()
+        check_bound(self.file.path, state, self.bound_to)
         with self.file.must_fit():
             self.network.load_state_dict(state["network"])
             self.ema.load_state_dict(state["ema"])
@@ -126,13 +127,14 @@ def optimiser_step(task: Task, state: TrainingState, seed: int, device) -> dict:
     return {**sums, "gradient_norm": float(norm), "learning_rate": rate}
 
 
-def train(task: Task, config: TrainingConfig, folder: Path, *, seed: int, device) -> nn.Module:
+def train(task: Task, config: TrainingConfig, folder: Path, *, seed: int, device, bound_to: str = "") -> nn.Module:
     """Train `task.network` to config.steps, resuming from folder/<stage>/state.pt; returns the averaged network.
 
-    folder: the run folder; receives log.jsonl and previews/.  Raises Interrupted after a signal, with all saved;
+    folder: the run folder; receives log.jsonl and previews/.  bound_to: hash of what the weights depend on; a saved
+    state is good for no other.  Raises Interrupted after a signal, with all saved;
     RunError if the loss stops being finite or the disk is full.
     """
-    state = TrainingState(task.network, config, device, folder / task.name / "state.pt")
+    state = TrainingState(task.network, config, device, folder / task.name / "state.pt", bound_to)
     state.resume()
     task.network.train()
     recent: list[dict] = []

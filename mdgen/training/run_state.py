@@ -92,6 +92,13 @@ class RunState:
                 "run the same command again")
 
 
+def check_bound(path: Path, state: dict, bound_to: str) -> None:
+    """RequestError if a stage's state was trained on what another stage no longer gives (its latents' VAE)."""
+    if state.get("bound_to", "") != bound_to:
+        raise RequestError(f"{path} was trained on latents of VAE {state.get('bound_to')}, but this run's VAE is "
+                           f"{bound_to}; restore that VAE, or delete {path.parent.name}/ and latents/ to train anew")
+
+
 def write_through(path: Path, state: dict) -> None:
     """torch.save, returning only when the bytes are on the disk, not merely in the system's cache."""
     with open(path, "wb") as file:

@@ -1,0 +1,56 @@
+"""One pass of the judge over images: the features and probabilities that every metric starts from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+EXTRACTOR = "user_classifier"   # the part of a metric's name that says whose features it was taken in
+
+
+@dataclass(frozen=True)
+class JudgedSet:
+    """A set of images with what the judge says about them; rows of one user stand in file order.
+
+    images: uint8 [N, C, H, W]; users, positions: [N] int64, the wanted user and the place in the folder;
+    features [N, D] and probabilities [N, K]: float64.
+    """
+
+    images: np.ndarray
+    users: np.ndarray
+    positions: np.ndarray
+    features: np.ndarray
+    probabilities: np.ndarray
+
+    def __len__(self):
+        return len(self.users)
+
+    def of_user(self, user: int):
+        """Rows of one user, [n] int64."""
+        return np.flatnonzero(self.users == user)
+
+
+def judge_images(judge, folders, indices, device, batch_size: int = 64) -> JudgedSet:
+    """Show the judge some images of a decoded tree.
+
+    judge: a UserClassifier in evaluation mode on `device`; folders: UserFolders; indices: [N] int64.
+    """
+    features, probabilities = [], []
+    with torch.inference_mode():
+        for batch in indices.split(batch_size):
+            h = judge.features(folders.floats(batch).to(device))              # [B, D]
+            features.append(h.double().cpu())
+            probabilities.append(judge.head(h).double().softmax(dim=1).cpu())  # [B, K]
+    return JudgedSet(folders.images[indices].numpy(), folders.labels[indices].numpy(), indices.numpy(),
+                     torch.cat(features).numpy(), torch.cat(probabilities).numpy())
+
+
+def per_user_subsets(users, counts, repeats: int = 5, seed: int = 0):
+    """Yield `repeats` random row selections with counts[u] rows of user u each: comparing two sets at one N.
+
+    users: [N] int64; counts: how many of each user, in order. Where that is all of them, all are taken.
+    """
+    rng = np.random.default_rng(seed)
+    for _ in range(repeats):
+        yield np.concatenate([rng.permutation(np.flatnonzero(users == user))[:count]
+                              for user, count in enumerate(counts)])

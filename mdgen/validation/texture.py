@@ -1,0 +1,30 @@
+"""How much fine texture images have: real spectrograms are speckled, averaged ones are smooth."""
+
+import numpy as np
+
+FINE_CYCLES = 16.0   # per image side: beyond it lies speckle, below it limbs and torso
+
+
+def fine_power(images, cycles: float = FINE_CYCLES):
+    """Mean spectral power of the intensity (the mean of the channels) beyond `cycles` per image, float64 [N].
+
+    images [N, C, H, W], any real type. 2-D FFT with the mean removed; the radius is in cycles per image side,
+    so it does not change with the size in pixels. NaN where an image has no frequency that high.
+    """
+    height, width = images.shape[-2:]
+    radius = np.hypot(np.fft.fftfreq(height)[:, None] * height, np.fft.fftfreq(width) * width)   # [H, W]
+    fine = radius > cycles
+    return np.array([_power(image, fine) for image in images])
+
+
+def _power(image, fine) -> float:
+    intensity = image.astype(np.float64).mean(axis=0)
+    spectrum = np.fft.fft2(intensity - intensity.mean()) / intensity.size
+    return float((np.abs(spectrum[fine]) ** 2).mean()) if fine.any() else float("nan")
+
+
+def user_fine_power(images, users, num_users: int) -> list:
+    """Mean `fine_power` of every user: list of num_users floats, None where there is nothing to measure."""
+    power = fine_power(images)
+    means = [power[users == user].mean() if (users == user).any() else np.nan for user in range(num_users)]
+    return [float(mean) if np.isfinite(mean) else None for mean in means]

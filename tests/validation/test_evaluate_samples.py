@@ -1,0 +1,170 @@
+"""Planted cases through the whole evaluation: copies, swapped users, collapse, blur, wrong folders."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from mdgen.config import Config, DataConfig, EvaluationConfig
+from mdgen.data.splits import Split
+from mdgen.data.user_folders import UserFolders
+from mdgen.errors import RequestError
+from mdgen.run_folder import RunFolder, Users
+from mdgen.sampling import Row, write_manifest
+from mdgen.validation.evaluate_samples import evaluate_samples, summary
+
+ROWS = {"ID_1": 8, "ID_2": 20, "ID_10": 32}   # where each user's stripe lies
+
+
+def write_users(root, rows, count=36, size=48):
+    rng = np.random.default_rng(0)
+    for name, row in rows.items():
+        (root / name).mkdir(parents=True)
+        for index in range(count):
+            image = rng.integers(0, 100, (size, size), dtype=np.uint8)
+            image[row:row + 4] += rng.integers(80, 140, dtype=np.uint8)
+            Image.fromarray(image).save(root / name / f"{index}.png")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("evaluation")
+    write_users(folder / "real", ROWS)
+    config = Config(data=DataConfig(height=48, width=48, validation_fraction=0.3),
+                    evaluation=EvaluationConfig(classifier_steps=40, classifier_learning_rate=5e-3))
+    return RunFolder.create_or_resume(folder / "run", config,
+                                      Users(list(ROWS), str(folder / "real"), "intensity", "gray"))
+
+
+@pytest.fixture(scope="module")
+def copies(run):
+    """The held-out images, posing as generated ones."""
+    folders = UserFolders(run.users.data_dir, height=48, width=48, colormap="gray")
+    root = run.path.parent / "copies"
+    for index in Split.of(folders, run.config.data).validation.tolist():
+        source = folders.paths[index]
+        target = root / source.parent.name / source.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
+    write_manifest(root, [Row("ID_1/0.png", "ID_1", 1, "dpm", 20, 1.5, "cafe")])
+    return root
+
+
+def evaluate(run, fake, report="report", real=None):
+    return evaluate_samples(run, real or run.users.data_dir, fake, run.path.parent / report, device="cpu",
+                            command="evaluate.py samples runs/x")
+
+
+def changed(copies, name, change):
+    """A copy of the tree with every image passed through change(image)."""
+    root = copies.parent / name
+    shutil.copytree(copies, root)
+    for path in root.glob("*/*.png"):
+        change(Image.open(path)).save(path)
+    return root
+
+
+def test_perfect_images_score_as_held_out_ones(run, copies):
+    found = evaluate(run, copies)
+    seen, distance = found["recognition"], found["fd_user_classifier"]
+    assert seen["held_out"]["accuracy"] > 0.9
+    assert seen["generated"] == seen["held_out"]
+    assert distance["against_held_out"]["generated"] < 1e-6 < distance["against_held_out"]["floor"]
+    assert distance["against_training"]["generated"] == pytest.approx(distance["against_training"]["floor"])
+    assert found["texture"]["generated"] == found["texture"]["held_out"]
+    assert found["texture"]["generated"]["overall"] == pytest.approx(1, abs=0.05)
+    assert found["diversity"]["pixels"]["generated"]["overall"] == pytest.approx(1, abs=0.05)
+    spread = found["diversity"]["features"]
+    assert spread["generated"]["overall"] == pytest.approx(spread["held_out"]["overall"], rel=0.15)
+
+
+def test_the_report_folder_tells_what_was_measured(run, copies):
+    found = evaluate(run, copies, report="elsewhere")
+    folder = run.path.parent / "elsewhere"
+    stored = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    assert stored == found
+    assert stored["drawn_with"] == [{"run_hash": "cafe", "sampler": "dpm", "steps": 20, "guidance": 1.5}]
+    assert stored["command"] == "evaluate.py samples runs/x" and stored["preset"] == "small"
+    assert (folder / "index.html").exists() and (folder / "contact_sheet.png").exists()
+    assert f"{found['images']['generated']} generated" in summary(found)
+
+
+def test_the_judge_is_trained_once(run, copies):
+    evaluate(run, copies)
+    states = list((run.path / "report" / "judges").glob("*/judge/state.pt"))
+    before = [state.stat().st_mtime_ns for state in states]
+    evaluate(run, copies)
+    assert len(states) == 1 and [state.stat().st_mtime_ns for state in states] == before
+
+
+def test_swapped_users_are_found(run, copies):
+    swapped = copies.parent / "swapped"
+    shutil.copytree(copies / "ID_1", swapped / "ID_2")
+    shutil.copytree(copies / "ID_2", swapped / "ID_1")
+    shutil.copytree(copies / "ID_10", swapped / "ID_10")
+    found = evaluate(run, swapped)
+    confusion = np.array(found["recognition"]["generated"]["confusion"])
+    straight = np.array(found["recognition"]["held_out"]["confusion"])
+    assert (confusion == straight[[1, 0, 2]]).all()
+    assert found["recognition"]["generated"]["accuracy_per_user"][:2] == [pytest.approx(0, abs=0.2)] * 2
+    # a swap moves labels, not images: what does not look at labels must stay quiet
+    assert found["fd_user_classifier"]["against_held_out"]["generated"] < 1e-6
+    assert found["texture"]["generated"]["overall"] == pytest.approx(found["texture"]["held_out"]["overall"])
+
+
+def test_collapse_is_found(run, copies):
+    collapsed = copies.parent / "collapsed"
+    for user in ROWS:
+        (collapsed / user).mkdir(parents=True)
+        first = sorted((copies / user).iterdir())[0]
+        for index in range(8):
+            shutil.copy(first, collapsed / user / f"{index}.png")
+    found = evaluate(run, collapsed)
+    assert found["diversity"]["pixels"]["generated"] == {"overall": 0.0, "per_user": [0.0] * 3}
+    assert found["diversity"]["features"]["generated"]["overall"] == pytest.approx(0, abs=1e-4)
+    distance = found["fd_user_classifier"]["against_held_out"]
+    assert distance["generated"] > distance["floor"]
+
+
+def test_blur_is_found_in_the_texture(run, copies):
+    blurred = changed(copies, "blurred", lambda image: image.filter(ImageFilter.GaussianBlur(2)))
+    found = evaluate(run, blurred)
+    assert found["texture"]["generated"]["overall"] < 0.05
+    assert found["diversity"]["pixels"]["generated"]["overall"] < 0.6
+    assert found["recognition"]["generated"]["accuracy"] > 0.5     # the stripes are still where they were
+
+
+def expect_refusal(pattern, run, fake, real=None):
+    with pytest.raises(RequestError) as caught:
+        evaluate(run, fake, real=real)
+    assert re.search(pattern, str(caught.value)) and "\n" not in str(caught.value)
+    assert "--data-dir" not in str(caught.value)
+
+
+def test_folders_that_do_not_fit_are_refused_in_one_line(run, copies, tmp_path):
+    expect_refusal("no generated images in .*sample.py", run, tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    expect_refusal("no generated images in .*sample.py", run, tmp_path / "empty")
+
+    shutil.copytree(copies, tmp_path / "fewer")
+    shutil.rmtree(tmp_path / "fewer" / "ID_10")
+    expect_refusal("no images of ID_10; .*all users", run, tmp_path / "fewer")
+
+    shutil.copytree(copies, tmp_path / "more")
+    shutil.copytree(copies / "ID_1", tmp_path / "more" / "ID_7")
+    expect_refusal("ID_7, whom this run does not know", run, tmp_path / "more")
+
+    (tmp_path / "fewer" / "ID_10").mkdir()
+    expect_refusal("ID_10 holds no images", run, tmp_path / "fewer")
+
+    shutil.copytree(copies, tmp_path / "broken")
+    next((tmp_path / "broken" / "ID_2").iterdir()).write_bytes(b"not an image")
+    expect_refusal("1 of .* images cannot be used", run, tmp_path / "broken")
+
+    shutil.copytree(copies, tmp_path / "others")
+    (tmp_path / "others" / "ID_10").rename(tmp_path / "others" / "ID_3")
+    expect_refusal("was trained for ID_1, ID_2, ID_10; give --real", run, copies, real=tmp_path / "others")
+    expect_refusal("--real", run, copies, real=tmp_path / "nowhere")

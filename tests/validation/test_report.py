@@ -1,0 +1,136 @@
+"""The report must be valid, hold every floor, say what was measured, and survive any folder name."""
+
+import json
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mdgen.errors import RunError
+from mdgen.validation.evaluate_samples import judge_sets
+from mdgen.validation.features import JudgedSet
+from mdgen.validation.page import confusion_table
+from mdgen.validation.report import contact_sheet, summary, to_json, write_report
+
+NAMES = ["ID_1", "<b>&\"x", "Zoë 'o"]
+
+
+def judged_set(per_user, seed, size=48):
+    rng = np.random.default_rng(seed)
+    users = np.repeat(np.arange(len(NAMES)), per_user)
+    features = rng.normal(size=(len(users), 6)) + users[:, None]
+    probabilities = rng.dirichlet(np.ones(3), size=len(users)) * 0.3 + 0.7 * np.eye(3)[users]
+    images = rng.integers(0, 256, (len(users), 1, size, size), dtype=np.uint8)
+    return JudgedSet(images, users, np.arange(len(users)), features, probabilities)
+
+
+def made_results(training, held_out, generated):
+    return {"schema_version": 1, "mdgen": "0", "command": "evaluate.py samples <RUN>", "preset": "small",
+            "seed": 0, "run": "runs/x", "users": NAMES,
+            "drawn_with": [{"run_hash": "cafe", "sampler": "dpm", "steps": 9, "guidance": 1.5}],
+            "extractor": {"name": "user_classifier", "key": "beef", "steps": 3, "features": 6,
+                          "trained_on": "t"},
+            **judge_sets(training, held_out, generated, len(NAMES))}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run") / "a" / "report"
+    sets = judged_set(20, 0), judged_set(8, 1), judged_set(10, 2)
+    results = made_results(*sets)
+    write_report(results, sets[1], sets[2], "jet", folder)
+    return folder, results
+
+
+class Reader(HTMLParser):
+    """Collects text and tags, and checks that what opens closes."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.open, self.texts, self.links = [], [], [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.links += [value for name, value in attributes if name in ("src", "href")]
+        if tag not in ("img", "meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def test_report_json_is_strict_json_with_every_number_beside_its_floor(written):
+    folder, results = written
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    found = json.loads((folder / "report.json").read_text(encoding="utf-8"), parse_constant=refuse)
+    assert found["users"] == NAMES and found["images"] == {"training": 60, "held_out": 24, "generated": 30}
+    assert found["fd_user_classifier"]["n"] == 24 and "fid" not in found
+    for key in ("against_training", "against_held_out"):
+        assert set(found["fd_user_classifier"][key]) == {"generated", "floor"}
+        assert found["fd_user_classifier"][key]["floor"] > 0
+    for part in (found["recognition"], found["diversity"]["pixels"], found["texture"]):
+        assert {"generated", "held_out"} <= set(part)
+    assert found["recognition"] == results["recognition"]
+
+
+def test_what_is_no_number_becomes_null():
+    found = json.loads(to_json({"a": float("nan"), "b": [np.float64("inf"), np.int64(3)]}))
+    assert found == {"a": None, "b": [None, 3]}
+
+
+def test_the_page_is_whole_and_loads_nothing_from_elsewhere(written):
+    page = Reader((written[0] / "index.html").read_text(encoding="utf-8"))
+    assert "script" not in page.tags and "b" not in page.tags
+    assert page.tags.count("img") == 3 * 2 * 4
+    assert all(link.startswith("data:image/png;base64,") or link == "report.json" for link in page.links)
+    assert all(any(name == text for text in page.texts) for name in NAMES)   # names arrive as they are
+    assert any("<RUN>" in text for text in page.texts)
+
+
+def test_the_headline_numbers_stand_on_the_page_and_in_the_summary(written):
+    folder, results = written
+    text = " ".join(Reader((folder / "index.html").read_text(encoding="utf-8")).texts)
+    lines = summary(results)
+    values = [f"{results['fd_user_classifier']['against_training'][k]:.2f}" for k in ("generated", "floor")]
+    values += [f"{results['diversity']['pixels'][k]['overall']:.2f}" for k in ("generated", "held_out")]
+    assert all(value in text and value in lines for value in values)
+    assert "fd_user_classifier" in lines and "N = 24" in lines and "small" in lines
+
+
+def test_the_contact_sheet_shows_real_left_and_generated_right(written):
+    assert Image.open(written[0] / "contact_sheet.png").width > 2 * 4 * 48
+    real, fake = (np.full((count, 64, 64, 3), value, dtype=np.uint8) for count, value in ((4, 10), (2, 200)))
+    sheet = contact_sheet([[real, fake]] * 3)
+    half = sheet.shape[1] // 2
+    assert 10 in sheet[:, :half] and 200 not in sheet[:, :half]
+    assert 200 in sheet[:, half:] and 10 not in sheet[:, half:]
+
+
+def test_the_colour_of_a_confusion_cell_follows_its_share_of_the_row():
+    table = confusion_table(["a", "b"], [[3, 1], [0, 0]])
+    assert "rgba(34,139,94,0.64)" in table and "rgba(200,60,50,0.21)" in table and table.count("0.00") == 2
+
+
+def test_single_images_leave_dashes_and_no_failure(tmp_path):
+    sets = judged_set(3, 0), judged_set(1, 1), judged_set(1, 2)
+    results = made_results(*sets)
+    write_report(results, sets[1], sets[2], None, tmp_path)
+    assert results["diversity"]["pixels"]["generated"] == {"overall": None, "per_user": [None] * 3}
+    assert "–" in summary(results)
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path, written):
+    (tmp_path / "file").write_text("")
+    sets = judged_set(3, 0), judged_set(2, 1), judged_set(2, 2)
+    with pytest.raises(RunError, match="cannot be written.*--report-dir") as caught:
+        write_report(written[1], *sets[1:], None, tmp_path / "file")
+    assert "\n" not in str(caught.value)

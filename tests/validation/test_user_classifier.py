@@ -1,0 +1,80 @@
+"""The judge learns from the training part alone, the same way each time, and says who was taken for whom."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from mdgen.config import DataConfig, EvaluationConfig
+from mdgen.data.splits import Split
+from mdgen.validation.user_classifier import judge_key, recognition, train_judge
+
+CONFIG = EvaluationConfig(classifier_steps=40, classifier_batch_size=16, classifier_learning_rate=5e-3)
+
+
+def striped(seed=0, rows=(6, 14, 22), images_per_user=16):
+    """A decoded tree whose users differ by the row of a stripe."""
+    generator = torch.Generator().manual_seed(seed)
+    size = (len(rows) * images_per_user, 1, 32, 32)
+    images = torch.randint(0, 80, size, generator=generator, dtype=torch.uint8)
+    labels = torch.arange(len(rows)).repeat_interleave(images_per_user)
+    for image, user in zip(images, labels):
+        image[0, rows[user]:rows[user] + 3] += 120
+    return SimpleNamespace(images=images, labels=labels, users=[f"ID_{i}" for i in range(len(rows))],
+                           floats=lambda indices: images[indices].float() / 127.5 - 1)
+
+
+def split_of(folders):
+    return Split.of(folders, DataConfig(validation_fraction=0.25))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("judges")
+    split = split_of(striped())
+    return folder, split, *train_judge(split, CONFIG, folder, seed=0, device=torch.device("cpu"))
+
+
+def test_it_recognises_held_out_images_and_is_ready_to_judge(trained):
+    _, split, judge, _ = trained
+    assert not judge.training
+    with torch.no_grad():
+        assert torch.equal(judge(split.validation_images()).argmax(dim=1), split.validation_users)
+
+
+def test_the_second_call_loads_and_a_fresh_folder_trains_the_same_judge(trained, tmp_path):
+    folder, split, judge, key = trained
+    state = folder / key / "judge" / "state.pt"
+    before = state.stat().st_mtime_ns
+    random_state = torch.get_rng_state()
+    again, _ = train_judge(split, CONFIG, folder, seed=0, device=torch.device("cpu"))
+    fresh, _ = train_judge(split, CONFIG, tmp_path, seed=0, device=torch.device("cpu"))
+    assert state.stat().st_mtime_ns == before
+    assert torch.equal(torch.get_rng_state(), random_state)
+    for name, value in judge.state_dict().items():
+        assert torch.equal(value, again.state_dict()[name]) and torch.equal(value, fresh.state_dict()[name])
+
+
+def test_the_key_follows_what_the_judge_learns_from_and_nothing_else(trained):
+    _, split, _, key = trained
+    other = striped()
+    other.images[split.validation] = 0
+    assert judge_key(split_of(other), CONFIG, seed=0) == key
+    other.images[split.train[0], 0, 0, 0] += 1
+    assert judge_key(split_of(other), CONFIG, seed=0) != key
+    assert judge_key(split, CONFIG, seed=1) != key
+    assert judge_key(split, EvaluationConfig(classifier_steps=41), seed=0) != key
+
+
+def test_recognition_by_hand():
+    probabilities = np.array([[0.7, 0.2, 0.1], [0.4, 0.5, 0.1], [0.1, 0.8, 0.1], [0.2, 0.6, 0.2]])
+    found = recognition(probabilities, [0, 0, 1, 2])
+    assert found["confusion"] == [[1, 1, 0], [0, 1, 0], [0, 1, 0]]
+    assert found["accuracy"] == 0.5 and found["accuracy_per_user"] == [0.5, 1.0, 0.0]
+    assert found["confidence"] == pytest.approx((0.7 + 0.4 + 0.8 + 0.2) / 4)
+    assert found["confidence_per_user"] == pytest.approx([0.55, 0.8, 0.2])
+
+
+def test_a_user_without_images_has_no_accuracy():
+    assert recognition(np.eye(3)[[0, 1]], [0, 1])["accuracy_per_user"] == [1.0, 1.0, None]
