@@ -22,11 +22,10 @@ PREVIEW_IMAGES = 3
 
 def cache_latents(run: RunFolder, split: Split, vae, vae_hash: str) -> LatentCache:
     """The run's latents: loaded if they were made by this VAE, else encoded once and written."""
-    if not run.latents_file.exists():
-        if distributed.is_main():
-            cache = encode_latents(vae, split.train_images, split.train_users, run.users.names, vae_hash)
-            run.latents_file.save(cache.to_state())
-        distributed.barrier()
+    if distributed.is_main() and not run.latents_file.exists():
+        cache = encode_latents(vae, split.train_images, split.train_users, run.users.names, vae_hash)
+        run.latents_file.save(cache.to_state())
+    distributed.barrier()
     cache = run.load_latents(vae_hash)
     if not torch.equal(cache.users, split.train_users):
         raise RequestError(f"the latents belong to {len(cache.users)} training images, but {run.users.data_dir} now "

@@ -38,7 +38,8 @@ def test_position_map_tells_rows_from_columns_and_every_position_apart():
     assert down[0, 2, 0] == pytest.approx(math.sin(math.pi * 2.5 / 8), abs=1e-6)
 
 
-@pytest.mark.parametrize("channels, groups", [(1, 1), (6, 1), (8, 2), (48, 12), (96, 24), (128, 32), (288, 32), (7, 1)])
+@pytest.mark.parametrize("channels, groups",
+                         [(1, 1), (6, 1), (8, 2), (48, 12), (96, 24), (128, 32), (288, 32), (7, 1)])
 def test_group_norm_has_groups_of_four_or_more_that_divide(channels, groups):
     assert group_norm(channels).num_groups == groups
 

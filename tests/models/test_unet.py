@@ -9,7 +9,8 @@ NUM_USERS = 3
 
 def make_unet(awake=True, **options):
     torch.manual_seed(0)
-    unet = UNet(4, NUM_USERS, **{"channels": (16, 32), "blocks": 1, "attention": (False, True), "embedding_dim": 32,
+    unet = UNet(4, NUM_USERS,
+                **{"channels": (16, 32), "blocks": 1, "attention": (False, True), "embedding_dim": 32,
                                  **options})
     if awake:   # layers that start at zero hide what is behind them
         with torch.no_grad():

@@ -60,7 +60,8 @@ def test_a_constant_training_set_gives_finite_weights():
     vae = VAE(1, 4, 4, width=8, blocks=1)
     vae.fit_patch_basis(torch.full((3, 1, 16, 16), -1.0))
     assert all(torch.isfinite(p).all() for p in vae.parameters())
-    assert torch.allclose(vae.decode(vae.encode(-torch.ones(1, 1, 16, 16))[0]), -torch.ones(1, 1, 16, 16), atol=1e-4)
+    assert torch.allclose(vae.decode(vae.encode(-torch.ones(1, 1, 16, 16))[0]), -torch.ones(1, 1, 16, 16),
+                          atol=1e-4)
 
 
 def test_forward_draws_from_the_posterior_of_its_generator():
@@ -74,7 +75,8 @@ def test_forward_draws_from_the_posterior_of_its_generator():
     assert torch.equal(reconstruction, draw(0)[0]) and not torch.equal(reconstruction, draw(1)[0])
     noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(0))
     assert torch.allclose(reconstruction, vae.decode(mean + (log_variance / 2).exp() * noise))
-    assert torch.allclose(log_variance, torch.full_like(log_variance, -6.0))   # deviation 0.05 before training
+    # deviation 0.05 before training
+    assert torch.allclose(log_variance, torch.full_like(log_variance, -6.0))
 
 
 def test_a_patch_reaches_only_its_neighbourhood_through_the_linear_skeleton():

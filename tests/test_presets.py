@@ -1,0 +1,64 @@
+from dataclasses import asdict
+
+import pytest
+import torch
+
+from mdgen.errors import RequestError
+from mdgen.models import VAE, UNet
+from mdgen.presets import PRESETS, preset
+
+
+def networks(config, channels=1, users=31):
+    """The preset's networks without memory or arithmetic: shapes alone."""
+    with torch.device("meta"):
+        vae = VAE(channels, config.vae.latent_channels, config.vae.down_factor, config.vae.width,
+                  config.vae.blocks)
+        unet = UNet(config.vae.latent_channels, users, config.unet.channels, config.unet.blocks,
+                    config.unet.attention,
+                    config.unet.embedding_dim)
+    return vae, unet
+
+
+def parameters(config):
+    return sum(p.numel() for network in networks(config) for p in network.parameters())
+
+
+@pytest.mark.parametrize("name, size",
+                         [("demo", 64), ("small", 64), ("standard", 128), ("memory", 128), ("quality", 128)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_every_preset_fits_together(name, size, channels):
+    config = preset(name)
+    assert config.preset == name and (config.data.height, config.data.width) == (size, size)
+    vae, unet = networks(config, channels)
+    images = torch.empty(2, channels, size, size, device="meta")
+    mean, log_variance = vae.encode(images)
+    latent = (2, config.vae.latent_channels, size // config.vae.down_factor, size // config.vae.down_factor)
+    assert mean.shape == log_variance.shape == latent and vae.decode(mean).shape == images.shape
+    index = torch.zeros(2, dtype=torch.int64, device="meta")
+    assert unet(mean, index, index).shape == latent
+
+
+def test_presets_grow():
+    sizes = [parameters(preset(name)) for name in ("demo", "small", "standard", "quality")]
+    assert sizes == sorted(sizes) and len(set(sizes)) == 4
+
+
+def test_memory_is_standard_in_smaller_pieces():
+    standard, memory = preset("standard"), preset("memory")
+    for stage in ("vae_training", "diffusion_training"):
+        before, after = getattr(standard, stage), getattr(memory, stage)
+        assert after.batch_size * after.accumulation == before.batch_size * before.accumulation
+        assert after.batch_size < before.batch_size and after.gradient_checkpointing
+        differ = {key for key, value in asdict(after).items() if value != asdict(before)[key]}
+        assert differ == {"batch_size", "accumulation", "gradient_checkpointing"}
+    assert parameters(memory) == parameters(standard)
+
+
+def test_an_unknown_preset_names_the_known():
+    with pytest.raises(RequestError,
+                       match="no preset huge; expected one of demo, small, standard, memory, quality"):
+        preset("huge")
+
+
+def test_the_table_is_complete():
+    assert set(PRESETS) == {"demo", "small", "standard", "memory", "quality"}

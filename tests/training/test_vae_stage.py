@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mdgen.config import DataConfig
+from mdgen.data.splits import Split
+from mdgen.data.user_folders import UserFolders
+from mdgen.run_folder import RunFolder
+from mdgen.training.logger import read_log
+from mdgen.training.vae import VAETask
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def split(tiny_data):
+    return Split.of(UserFolders(tiny_data, height=32, width=32, channels="auto"),
+                    DataConfig(height=32, width=32))
+
+
+@pytest.fixture(scope="module")
+def run(trained):
+    return RunFolder.open(trained)
+
+
+def test_training_beats_the_principal_components_that_it_starts_from(run, split):
+    fresh = run.new_vae()
+    fresh.fit_patch_basis(split.train_images(torch.arange(len(split.train))))
+    floor = VAETask(run, split, fresh, CPU).validate(fresh)["psnr_db"]
+    trained, _ = run.load_vae()
+    assert VAETask(run, split, trained, CPU).validate(trained)["psnr_db"] > floor + 0.1
+
+
+def test_psnr_is_of_the_clipped_reconstruction_over_the_range_of_two(run, split):
+    vae, _ = run.load_vae()
+    images = split.validation_images()
+    with torch.no_grad():
+        error = vae.decode(vae.encode(images)[0]).clamp(-1, 1) - images
+    expected = 10 * np.log10(4 / (error.numpy().astype(np.float64) ** 2).mean())
+    found = VAETask(run, split, vae, CPU).validate(vae)["psnr_db"]
+    assert found == pytest.approx(expected, abs=1e-3)
+    logged = [entry["validation_psnr_db"] for entry in read_log(run.path / "log.jsonl", "vae")
+              if "validation_psnr_db" in entry]
+    assert logged == [pytest.approx(expected, abs=1e-2)]
+
+
+def test_the_loss_is_reconstruction_plus_weighted_kl_of_augmented_images(run, split):
+    vae, _ = run.load_vae()
+    task = VAETask(run, split, vae, CPU)
+    loss, metrics = task.loss(torch.tensor([0, 5]), torch.Generator().manual_seed(0))
+    assert loss.item() == pytest.approx(metrics["reconstruction"].item() + 1e-5 * metrics["kl"].item(),
+                                        rel=1e-5)
+    others = [task.loss(torch.tensor([0, 5]), torch.Generator().manual_seed(k))[0].item() for k in (0, 1)]
+    assert others[0] == loss.item() and others[1] != loss.item()
+
+
+def test_the_preview_shows_real_images_above_their_reconstructions(run, split, tmp_path):
+    vae, _ = run.load_vae()
+    VAETask(run, split, vae, CPU).preview(vae, tmp_path / "p.png")
+    sheet = np.asarray(Image.open(tmp_path / "p.png"))
+    assert sheet.shape == (2 * 66 + 2, 3 * 66 + 2, 3)
+    files = [split.folders.paths[index] for index in split.validation[split.validation_users == 1].tolist()]
+    real, below = sheet[2:66:2, 68:132:2].astype(int), sheet[68:132:2, 68:132:2].astype(int)
+    assert min(abs(real - np.asarray(Image.open(file))).max() for file in files) <= 4
+    assert 4 < abs(real - below).mean() < 60
