@@ -103,6 +103,9 @@ def preferred_mode(device) -> str:
 
 
 def cpu_has_bf16() -> bool:
-    """True if the processor multiplies bf16 natively; emulated bf16 is slower than float32."""
-    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # absent in some versions of torch
-    return any(getattr(torch.cpu, name, bool)() for name in names)
+    """True if the processor has matrix units for bf16 (AMX).
+
+    Emulated bf16 is slower than float32, and vector instructions alone (AVX-512 BF16) do not pay either for the small
+    convolutions here: 0.53 to 0.56 s a step of preset small against 0.49 to 0.52 s in float32.
+    """
+    return getattr(torch.cpu, "_is_amx_tile_supported", bool)()   # absent in some versions of torch
