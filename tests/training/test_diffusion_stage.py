@@ -16,17 +16,6 @@ from mdgen.training.gradient_checkpointing import checkpointed
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(scope="module")
-def split(tiny_data):
-    return Split.of(UserFolders(tiny_data, height=32, width=32, channels="auto"),
-                    DataConfig(height=32, width=32))
-
-
-@pytest.fixture(scope="module")
-def run(trained):
-    return RunFolder.open(trained)
-
-
 def make_task(run, split):
     vae, vae_hash = run.load_vae()
     return DiffusionTask(run, split, vae, cache_latents(run, split, vae, vae_hash), CPU)

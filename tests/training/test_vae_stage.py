@@ -3,25 +3,10 @@ import pytest
 import torch
 from PIL import Image
 
-from mdgen.config import DataConfig
-from mdgen.data.splits import Split
-from mdgen.data.user_folders import UserFolders
-from mdgen.run_folder import RunFolder
 from mdgen.training.logger import read_log
 from mdgen.training.vae import VAETask
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="module")
-def split(tiny_data):
-    return Split.of(UserFolders(tiny_data, height=32, width=32, channels="auto"),
-                    DataConfig(height=32, width=32))
-
-
-@pytest.fixture(scope="module")
-def run(trained):
-    return RunFolder.open(trained)
 
 
 def test_training_beats_the_principal_components_that_it_starts_from(run, split):

@@ -1,0 +1,17 @@
+import pytest
+
+from mdgen.config import DataConfig
+from mdgen.data.splits import Split
+from mdgen.data.user_folders import UserFolders
+from mdgen.run_folder import RunFolder
+
+
+@pytest.fixture(scope="module")
+def split(tiny_data):
+    return Split.of(UserFolders(tiny_data, height=32, width=32, channels="auto"),
+                    DataConfig(height=32, width=32))
+
+
+@pytest.fixture(scope="module")
+def run(trained):
+    return RunFolder.open(trained)
