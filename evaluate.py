@@ -28,7 +28,8 @@ def parser():
     p.add_argument("--real", type=Path, metavar="DIR", help="real user folders (default: those the run was trained on)")
     p.add_argument("--fake", type=Path, metavar="DIR", help="drawn user folders (default: RUN/samples)")
     p.add_argument("--report-dir", type=Path, help="default: RUN/report")
-    p.add_argument("--inception-weights", type=Path, help="the 2015 FID weights; environment says whether they are found")
+    p.add_argument("--inception-weights", type=Path,
+                   help="the 2015 FID weights; environment says whether they are found")
     p.add_argument("--device", choices=["cpu", "cuda"], help="default: cuda where there is one")
     return p
 

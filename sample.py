@@ -50,8 +50,8 @@ def open_configured(args):
     asked = {key: getattr(args, key) for key in ("sampler", "steps", "eta", "guidance_scale", "batch_size")}
     sampling = replace(run.config.sampling, **{key: value for key, value in asked.items() if value is not None})
     if sampling.steps > run.config.diffusion.num_timesteps:
-        raise RequestError(f"--steps is {sampling.steps}; the run has {run.config.diffusion.num_timesteps} noise levels; "
-                           "ask for at most that many")
+        raise RequestError(f"--steps is {sampling.steps}; the run has {run.config.diffusion.num_timesteps} noise "
+                           "levels; ask for at most that many")
     return replace(run, config=replace(run.config, sampling=sampling))
 
 

@@ -34,7 +34,8 @@ def parser():
                    help="print configuration, sizes, memory and time; do one step of every stage; write nothing")
     p.add_argument("--num-users", type=int, help="checked against the folders; may be left out")
     p.add_argument("--resolution", type=int, help="image height and width in pixels")
-    p.add_argument("--batch-size", type=int, help="images per micro-batch; the images per step stay at least the preset's")
+    p.add_argument("--batch-size", type=int,
+                   help="images per micro-batch; the images per step stay at least the preset's")
     p.add_argument("--condition-scale", "--guidance-scale", type=float, dest="guidance_scale",
                    help="guidance scale, kept in the run as sampling's default")
     p.add_argument("--use-ema", action="store_true", help="accepted for old command lines: EMA is always kept")

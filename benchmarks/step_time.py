@@ -42,7 +42,8 @@ def main(name: str) -> None:
         with torch.inference_mode():
             draw = median_seconds(lambda: unet.eval()(latents, t, users))
         print(f"{name}, {label}: VAE {train_vae:.3f} s a step, UNet {train_unet:.3f} s a step, "
-              f"{1000 * draw / batch:.2f} ms per image and denoiser call (batch {batch}, {torch.get_num_threads()} threads)")
+              f"{1000 * draw / batch:.2f} ms per image and denoiser call "
+               f"(batch {batch}, {torch.get_num_threads()} threads)")
 
 
 if __name__ == "__main__":

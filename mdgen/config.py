@@ -6,7 +6,6 @@ always continues with what it was started with.
 
 import dataclasses
 import difflib
-import hashlib
 import json
 import math
 import typing
@@ -119,12 +118,6 @@ class Config:
             raise RequestError(f"the configuration is not JSON ({error}); restore it, or start a new "
                                "run folder") from None
         return build(Config, values, "config")
-
-    def fingerprint(self, *sections: str) -> str:
-        """Hash of the named sections: two runs with the same value were asked for the same thing."""
-        values = dataclasses.asdict(self)
-        text = json.dumps({name: values[name] for name in sections or values}, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def build(cls, values, where: str):

@@ -82,7 +82,8 @@ def check_numbers(config) -> None:
         if value < 0:
             raise RequestError(f"{key} is {value}; expected 0 or more")
     if not math.isfinite(config.sampling.guidance_scale):
-        raise RequestError(f"sampling.guidance_scale is {config.sampling.guidance_scale}; expected a number such as 1.5")
+        raise RequestError(f"sampling.guidance_scale is {config.sampling.guidance_scale}; "
+                           "expected a number such as 1.5")
     if any(width % 2 for width in config.unet.channels):
         raise RequestError(f"unet.channels is {list(config.unet.channels)}; expected even widths")
     for key, value in shares.items():

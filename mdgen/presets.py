@@ -48,7 +48,8 @@ def memory() -> Config:
         return replace(training, batch_size=8, accumulation=4, gradient_checkpointing=True)
 
     return replace(config, preset="memory", vae_training=frugal(config.vae_training),
-                   diffusion_training=frugal(config.diffusion_training), sampling=replace(config.sampling, batch_size=8))
+                   diffusion_training=frugal(config.diffusion_training),
+                   sampling=replace(config.sampling, batch_size=8))
 
 
 def quality() -> Config:

@@ -52,9 +52,10 @@ class RunFolder:
                 raise RequestError(f"{path} was trained for {listing(existing.users.names)}, but {users.data_dir} has "
                                    f"{listing(users.names)}; give another --output-dir, or the first data folder")
             if existing.users.channels != users.channels or existing.users.colormap != users.colormap:
-                raise RequestError(f"{path} was trained on {existing.users.channels} images ({existing.users.colormap}), "
-                                   f"but {users.data_dir} gives {users.channels} ({users.colormap}); give another "
-                                   "--output-dir, or --set data.channels and data.colormap")
+                before = f"{existing.users.channels} images ({existing.users.colormap})"
+                raise RequestError(f"{path} was trained on {before}, but {users.data_dir} gives {users.channels} "
+                                   f"({users.colormap}); give another --output-dir, or --set data.channels and "
+                                   "data.colormap")
         distributed.barrier()   # all have read what was there
         if distributed.is_main():
             refuse_file(path)
@@ -120,7 +121,8 @@ class RunFolder:
     def load_denoiser(self, device="cpu", weights: str = "ema", vae_hash: str | None = None) -> Denoiser:
         """The trained UNet as a denoiser; RequestError if it was trained on latents of a VAE other than `vae_hash`."""
         unet = self.load_stage("diffusion", self.new_unet(), weights, bound_to=vae_hash)
-        return Denoiser(unet.to(device, memory_format=torch.channels_last), make_schedule(self.config.diffusion), self.config.diffusion.prediction)
+        unet.to(device, memory_format=torch.channels_last)
+        return Denoiser(unet, make_schedule(self.config.diffusion), self.config.diffusion.prediction)
 
     def load_latents(self, vae_hash: str) -> LatentCache:
         """Raises RequestError if they are missing or made by another VAE."""

@@ -65,8 +65,11 @@ def read_manifest(folder: Path) -> list[Row]:
         return []
     try:
         rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
-        return [Row(r["file"], r["user"], int(r["seed"]), r["sampler"], int(r["steps"]), float(r["guidance"]), r["run"])
+        rows = [Row(r["file"], r["user"], int(r["seed"]), r["sampler"], int(r["steps"]), float(r["guidance"]), r["run"])
                 for r in rows]
+        if any(Path(row.file).parts[:-1] != (row.user,) or row.user == ".." for row in rows):
+            raise ValueError("a file lies outside its user's folder")   # and --overwrite deletes what is listed
+        return rows
     except (KeyError, TypeError, ValueError):
         raise RequestError(f"{path} is damaged; expected the manifest that sample.py wrote. Delete the folder "
                            "or give another --output-dir") from None
@@ -99,9 +102,10 @@ def reconcile(folder: Path, rows: list[Row], overwrite: bool) -> list[Row]:
     if len(setting) == 1 and all(wanted.get(row.file, row) == row for row in old):
         return [*(row for row in old if row.file not in wanted), *rows]
     if not overwrite:
-        raise RequestError(f"{folder} holds {len(old)} images drawn with {old[0].sampler}, {old[0].steps} steps, guidance "
-                           f"{old[0].guidance}, run {old[0].run}; this request differs. Give another --output-dir, "
-                           "or --overwrite to replace them")
+        first = old[0]
+        raise RequestError(f"{folder} holds {len(old)} images drawn with {first.sampler}, {first.steps} steps, "
+                           f"guidance {first.guidance}, run {first.run}; this request differs. Give another "
+                           "--output-dir, or --overwrite to replace them")
     for row in old:
         (folder / row.file).unlink(missing_ok=True)
     return rows

@@ -140,14 +140,6 @@ def test_a_damaged_configuration_file_is_refused(text, part):
     assert part in refusal(lambda: Config.from_json(text))
 
 
-def test_fingerprints_follow_their_sections_only():
-    config = Config()
-    changed = override(config, ["unet.dropout=0.2"])
-    assert config.fingerprint("vae", "data") == changed.fingerprint("vae", "data")
-    assert config.fingerprint("unet") != changed.fingerprint("unet")
-    assert config.fingerprint() != changed.fingerprint()
-
-
 def test_a_configuration_cannot_be_changed_in_place():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Config().seed = 1

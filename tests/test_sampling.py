@@ -9,7 +9,7 @@ from PIL import Image
 from mdgen.diffusion.generate import image_seed
 from mdgen.errors import RequestError
 from mdgen.run_folder import RunFolder
-from mdgen.sampling import read_manifest, sample_users
+from mdgen.sampling import Row, read_manifest, sample_users, write_manifest
 
 
 def draw(run, folder, per_user=3, **options):
@@ -175,6 +175,15 @@ def test_a_damaged_manifest_is_refused(drawn, run, contents, damage):
     before = contents(drawn)
     assert "manifest.csv is damaged" in refusal(lambda: draw(run, drawn))
     assert contents(drawn) == before
+
+
+@pytest.mark.parametrize("file, user", [("../precious.png", "ID_1"), ("../precious.png", ".."), ("/x/y.png", "ID_1")])
+def test_a_manifest_that_leads_out_of_the_folder_deletes_nothing(drawn, run, file, user):
+    precious = drawn.parent / "precious.png"
+    precious.write_bytes(b"mine")
+    write_manifest(drawn, [*read_manifest(drawn), Row(file, user, 1, "dpm", 2, 1.0, "x")])
+    assert "manifest.csv is damaged" in refusal(lambda: draw(run, drawn, seed=9, overwrite=True))
+    assert precious.read_bytes() == b"mine" and pixels(drawn)
 
 
 def test_an_unknown_user_is_named_with_the_known(run, tmp_path):

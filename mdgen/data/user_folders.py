@@ -1,4 +1,4 @@
-"""A folder of images per user -> one dataset in memory, and a split that does not leak.
+"""A folder of images per user -> one dataset in memory.
 
     root/ID_1/*.png|jpg|jpeg, root/ID_2/..., ...        the folder's name is the label
 
@@ -12,7 +12,6 @@ import unicodedata
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from mdgen.data.colormap import COLORMAPS
@@ -73,48 +72,6 @@ class UserFolders(torch.utils.data.Dataset):
                 f"--num-users is {num}, but {shown(self.root)}/ has {len(self.users)} user folders "
                 f"({_span(self.users)}). Leave the flag out, or point --data-dir at the folder that holds "
                 f"all {num}.")
-
-
-def block_sizes(count: int, fractions=(0.85, 0.15), gap: int = 4):
-    """Sizes of contiguous parts of count images, and the gap between them: (list of int, int).
-
-    Every part has at least one image. The gap is as asked unless a part would be empty; then it shrinks as
-    far as it must. Raises RequestError if count is less than the number of parts.
-    """
-    parts = len(fractions)
-    if parts < 1 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6 or gap < 0:
-        raise RequestError(f"a split into {tuple(fractions)} with gap {gap} is not possible; fractions must "
-                           "be above 0 and sum to 1, and the gap 0 or more")
-    if count < parts:
-        raise RequestError(f"{count} images cannot be split into {parts} parts; add images")
-    if parts > 1:
-        gap = min(gap, (count - parts) // (parts - 1))
-    spare = count - gap * (parts - 1) - parts  # after one image for each part
-    ends = np.rint(np.cumsum(fractions) * spare).astype(int)
-    return (np.diff(ends, prepend=0) + 1).tolist(), gap
-
-
-def split_blocks(labels, fractions=(0.85, 0.15), gap: int = 4):
-    """Leak-free split of windows in recording order: a list of int64 index tensors, one per fraction.
-
-    Neighbouring windows of a recording overlap, so each user's images, in the order in which labels [N] holds
-    them, are cut into contiguous blocks with `gap` images dropped in between. Every user is in every part;
-    a user with too few images for the gap gets a smaller one (see `block_sizes`). Raises RequestError naming
-    the label of a user with fewer images than parts.
-    """
-    labels = torch.as_tensor(labels)
-    parts = [[] for _ in fractions]
-    for user in labels.unique().tolist():
-        places = (labels == user).nonzero()[:, 0]
-        if len(places) < len(parts):
-            raise RequestError(f"user {user} has {_count(len(places))}, but a split into {len(parts)} parts "
-                               "needs one for each; add images or leave the user out")
-        sizes, dropped = block_sizes(len(places), fractions, gap)
-        start = 0
-        for part, size in zip(parts, sizes):
-            part.append(places[start:start + size])
-            start += size + dropped
-    return [torch.cat(part) if part else torch.empty(0, dtype=torch.int64) for part in parts]
 
 
 def natural_key(name: str):

@@ -10,6 +10,11 @@ from torch import nn
 from torch.nn import functional as F
 
 
+def run_plainly(layer, *inputs):
+    """How networks run their blocks; training may put gradient checkpointing in its place."""
+    return layer(*inputs)
+
+
 def conv3x3(channels_in: int, channels_out: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(channels_in, channels_out, 3, stride=stride, padding=1)
 

@@ -7,13 +7,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from mdgen.models.layers import (Downsample, ResidualBlock, SelfAttention, Upsample, conv3x3, group_norm,
-                                 position_map, sinusoidal_embedding, zero_init)
+                                 position_map, run_plainly, sinusoidal_embedding, zero_init)
 
 POSITION_OCTAVES = 3
-
-
-def run_plainly(layer, *inputs):
-    return layer(*inputs)
 
 
 class Stage(nn.Module):
@@ -37,7 +33,7 @@ class UNet(nn.Module):
     """
 
     def __init__(self, in_channels: int, num_users: int, channels: Sequence[int] = (64, 128), blocks: int = 2,
-                 attention: Sequence[bool] = (False, True), embedding_dim: int = 256, dropout: float = 0.0,):
+                 attention: Sequence[bool] = (False, True), embedding_dim: int = 256, dropout: float = 0.0):
         super().__init__()
         if len(attention) != len(channels):
             raise ValueError(f"attention has {len(attention)} entries for {len(channels)} levels; give one per level")

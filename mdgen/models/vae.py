@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mdgen.models.layers import ResidualBlock, conv1x1, conv3x3, group_norm, zero_init
+from mdgen.models.layers import ResidualBlock, conv1x1, conv3x3, group_norm, run_plainly, zero_init
 
 INITIAL_LOG_VARIANCE = -6.0   # posterior deviation 0.05 where latents have deviation 1
 
@@ -30,6 +30,7 @@ class VAE(nn.Module):
                  blocks: int = 3):
         super().__init__()
         self.in_channels, self.latent_channels, self.down_factor = in_channels, latent_channels, down_factor
+        self.run_block = run_plainly   # training may put gradient checkpointing here
         patch = in_channels * down_factor**2
         self.analysis, self.synthesis = conv1x1(patch, latent_channels), conv1x1(latent_channels, patch)
         self.encoder = refiner(patch, 2 * latent_channels, width, blocks)
@@ -38,12 +39,12 @@ class VAE(nn.Module):
     def encode(self, x):
         """x: [B, C, H, W] in [-1, 1] -> posterior mean and log variance, each [B, c, H/f, W/f]."""
         patches = F.pixel_unshuffle(x, self.down_factor)                # [B, C f², H/f, W/f]
-        shift, log_variance = self.encoder(patches).chunk(2, dim=1)
+        shift, log_variance = self._refine(self.encoder, patches).chunk(2, dim=1)
         return self.analysis(patches) + shift, (log_variance + INITIAL_LOG_VARIANCE).clamp(-20.0, 4.0)
 
     def decode(self, z):
         """z: [B, c, h, w] -> images [B, C, f h, f w], about [-1, 1] (not clamped, so that gradients survive)."""
-        return F.pixel_shuffle(self.synthesis(z) + self.decoder(z), self.down_factor)
+        return F.pixel_shuffle(self.synthesis(z) + self._refine(self.decoder, z), self.down_factor)
 
     def forward(self, x, generator=None):
         """Reconstruction [B, C, H, W] from one posterior draw, with the posterior's mean and log variance."""
@@ -51,17 +52,20 @@ class VAE(nn.Module):
         noise = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
         return self.decode(mean + (0.5 * log_variance).exp() * noise), mean, log_variance
 
+    def _refine(self, layers, h):
+        for layer in layers:
+            h = self.run_block(layer, h) if isinstance(layer, ResidualBlock) else layer(h)
+        return h
+
     @torch.no_grad()
     def fit_patch_basis(self, images) -> None:
         """Set the linear skeleton to the patches' first principal components, scaled to unit variance.
 
-        images: [N, C, H, W] in [-1, 1]. Minimises the mean squared error among linear maps (Eckart & Young 1936),
-        so training starts from that floor. The refiners still start at zero.
+        images: [N, C, H, W] in [-1, 1], or batches of them. Minimises the mean squared error among linear maps
+        (Eckart & Young 1936), so training starts from that floor. The refiners still start at zero.
         """
-        patches = F.pixel_unshuffle(images.float(), self.down_factor)   # [N, P, h, w]
-        rows = patches.movedim(1, -1).flatten(0, -2).double()           # [N h w, P]
-        mean = rows.mean(dim=0)
-        variance, basis = torch.linalg.eigh((rows - mean).T @ (rows - mean) / len(rows))
+        mean, covariance = self._patch_moments([images] if torch.is_tensor(images) else images)
+        variance, basis = torch.linalg.eigh(covariance)
         kept = slice(-self.latent_channels, None)
         basis, deviation = basis[:, kept].flip(1), variance[kept].flip(0).clamp_min(1e-8).sqrt()
         missing = self.latent_channels - basis.shape[1]                 # more latents than patch entries: unused
@@ -70,3 +74,13 @@ class VAE(nn.Module):
         self.analysis.bias.copy_(F.pad(-analysis @ mean, (0, missing)))
         self.synthesis.weight.copy_(F.pad(synthesis, (0, missing))[:, :, None, None])
         self.synthesis.bias.copy_(mean)
+
+    def _patch_moments(self, batches):
+        """Mean [P] and covariance [P, P] of all patches, float64, a batch at a time."""
+        count = total = products = 0
+        for images in batches:
+            patches = F.pixel_unshuffle(images.double(), self.down_factor)   # [B, P, h, w]
+            rows = patches.movedim(1, -1).flatten(0, -2)                     # [B h w, P]
+            count, total, products = count + len(rows), total + rows.sum(dim=0), products + rows.T @ rows
+        mean = total / count
+        return mean, products / count - torch.outer(mean, mean)

@@ -32,8 +32,9 @@ def dry_run(config: Config, users: Users | None, num_users: int | None, device) 
     channels = users.channels if users else config.data.channels.replace("auto", "intensity")
     run = RunFolder(Path("."), config, Users(names, "", channels, None))
     vae, unet = run.new_vae(), run.new_unet()
-    if config.diffusion_training.gradient_checkpointing:
-        unet.run_block = checkpointed
+    for network, training in ((vae, config.vae_training), (unet, config.diffusion_training)):
+        if training.gradient_checkpointing:
+            network.run_block = checkpointed
     image = (run.image_channels, config.data.height, config.data.width)
     lines = [config.to_json(), f"users       {listing(names)}{'' if users else ' (assumed: no --data-dir)'}",
              f"images      {shape(image)}   latents {shape(run.latent_shape)}   device {device}"]

@@ -82,8 +82,9 @@ class TrainingState:
 
     def save(self) -> None:
         if distributed.is_main():
-            self.file.save({"step": self.step, "bound_to": self.bound_to, "network": self.network.state_dict(), "ema": self.ema.state_dict(),
-                            "optimizer": self.optimizer.state_dict(), "precision": self.precision.state_dict()})
+            self.file.save({"step": self.step, "bound_to": self.bound_to, "network": self.network.state_dict(),
+                            "ema": self.ema.state_dict(), "optimizer": self.optimizer.state_dict(),
+                            "precision": self.precision.state_dict()})
         distributed.barrier()
 
     def resume(self) -> None:

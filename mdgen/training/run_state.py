@@ -68,7 +68,8 @@ class RunState:
             raise
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise RunError(f"{self.path} holds another network or stage than the run's config.json and users.json "
-                           "describe; restore a copy, or delete it and run the same command again to make it anew") from error
+                           "describe; restore a copy, or delete it and run the same command again to make it "
+                           "anew") from error
 
     def check_sums(self) -> None:
         """RunError unless every part of the file has the checksum it was written with; torch checks none."""

@@ -9,6 +9,7 @@ from mdgen.data.splits import Split
 from mdgen.data.transforms import augment
 from mdgen.losses.autoencoder import kl_divergence, reconstruction_error
 from mdgen.run_folder import RunFolder
+from mdgen.training.gradient_checkpointing import checkpointed
 from mdgen.training.loop import train
 
 
@@ -53,7 +54,9 @@ def train_vae(run: RunFolder, split: Split, device) -> None:
     """Train (or resume) the VAE of a run; its state and previews land in the run folder."""
     torch.manual_seed(run.config.seed)   # initial weights: the same in every process and after every resume
     network = run.new_vae()
-    network.fit_patch_basis(split.train_images(torch.arange(len(split.train))))
+    if run.config.vae_training.gradient_checkpointing:
+        network.run_block = checkpointed
+    network.fit_patch_basis(split.train_images(rows) for rows in torch.arange(len(split.train)).split(256))
     network.to(device, memory_format=torch.channels_last)
     task = VAETask(run, split, network, device)
     train(task, run.config.vae_training, run.path, seed=run.config.seed, device=device)

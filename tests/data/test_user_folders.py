@@ -8,7 +8,7 @@ from PIL import Image
 
 from mdgen.data import image_files
 from mdgen.data.colormap import to_color
-from mdgen.data.user_folders import UserFolders, block_sizes, natural_key, split_blocks
+from mdgen.data.user_folders import UserFolders, natural_key
 from mdgen.errors import RequestError, RunError
 
 GAIT10 = Path(os.environ.get("MDGEN_GAIT10", Path(__file__).parents[3] / "shared/data/gait10"))
@@ -284,50 +284,6 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(RunError, match="cache"):
         UserFolders(tree(tmp_path / "data"), cache_dir=tmp_path / "cache")
-
-
-# --- the split ---
-
-@pytest.mark.parametrize("fractions", [(0.85, 0.15), (0.5, 0.5), (0.6, 0.2, 0.2), (1.0,), (0.98, 0.02)])
-@pytest.mark.parametrize("gap", [0, 4, 7])
-def test_parts_are_blocks_of_every_user_with_the_gap_between(fractions, gap):
-    counts = [40, 97, 33, 120]
-    labels = torch.arange(4).repeat_interleave(torch.tensor(counts))
-    parts = split_blocks(labels, fractions, gap)
-    assert len(parts) == len(fractions)
-    joined = torch.cat(parts)
-    assert len(joined.unique()) == len(joined) == len(labels) - 4 * gap * (len(parts) - 1)
-    for user, count in enumerate(counts):
-        blocks = [part[labels[part] == user] for part in parts]
-        for block in blocks:
-            assert len(block) >= 1 and (block.diff() == 1).all()
-        for before, after in zip(blocks, blocks[1:]):
-            assert after[0] - before[-1] == gap + 1
-        usable = count - gap * (len(parts) - 1)
-        for block, fraction in zip(blocks, fractions):
-            assert abs(len(block) - fraction * usable) <= len(parts)
-
-
-def test_split_follows_the_order_of_each_user_in_shuffled_labels():
-    labels = torch.tensor([1, 0] * 20)
-    train, validation = split_blocks(labels, (0.5, 0.5), gap=2)
-    for user in (0, 1):
-        mine = train[labels[train] == user], validation[labels[validation] == user]
-        assert mine[0].max() < mine[1].min() and (mine[0].diff() == 2).all()
-
-
-@pytest.mark.parametrize("count, gap", [(2, 0), (3, 1), (4, 2), (5, 3), (6, 4), (9, 4)])
-def test_the_gap_shrinks_only_as_far_as_it_must(count, gap):
-    sizes, kept = block_sizes(count, (0.85, 0.15), 4)
-    assert kept == gap and sum(sizes) + kept == count and min(sizes) >= 1
-
-
-def test_impossible_splits_are_refused():
-    with pytest.raises(RequestError, match="user 1 has 1 image, but a split into 2 parts"):
-        split_blocks(torch.tensor([0, 0, 0, 1]))
-    for fractions in ((0.9, 0.2), (1.0, 0.0), (1.5, -0.5)):
-        with pytest.raises(RequestError, match="fractions must be above 0"):
-            split_blocks(torch.zeros(9, dtype=torch.int64), fractions)
 
 
 # --- real recordings ---

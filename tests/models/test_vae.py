@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from mdgen.models import VAE
+from mdgen.training.gradient_checkpointing import checkpointed
 
 
 def smooth_images(count=24, channels=1, height=16, width=24, seed=0):
@@ -87,3 +88,28 @@ def test_a_patch_reaches_only_its_neighbourhood_through_the_linear_skeleton():
     changed[:, :, 4:8, 8:12] += 0.5
     moved = (vae.encode(changed)[0] - vae.encode(images)[0]).abs().amax(dim=(0, 1))
     assert moved[1, 2] > 0.1 and moved.sum() == moved[1, 2]
+
+
+def test_the_patch_basis_is_the_same_from_batches():
+    images, whole, batched = smooth_images(), VAE(1, 5, 4, width=8, blocks=1), VAE(1, 5, 4, width=8, blocks=1)
+    whole.fit_patch_basis(images)
+    batched.fit_patch_basis(images.split(7))
+    assert torch.allclose(whole.analysis.weight.abs(), batched.analysis.weight.abs(), atol=1e-4)
+    assert torch.allclose(whole.synthesis(whole.analysis(torch.ones(1, 16, 1, 1))),
+                          batched.synthesis(batched.analysis(torch.ones(1, 16, 1, 1))), atol=1e-4)
+
+
+def test_gradients_are_equal_with_gradient_checkpointing():
+    def gradients(run_block, calls):
+        torch.manual_seed(0)
+        vae = VAE(1, 4, 4, width=8, blocks=2)
+        for layers in (vae.encoder, vae.decoder):   # zero outputs would hide the blocks
+            torch.nn.init.normal_(layers[-1].weight, std=0.1)
+        if run_block:
+            vae.run_block = lambda *inputs: calls.append(1) or run_block(*inputs)
+        vae(smooth_images(count=2), torch.Generator().manual_seed(1))[0].square().mean().backward()
+        return [p.grad for p in vae.parameters()]
+
+    calls = []
+    plain, saved = gradients(None, calls), gradients(checkpointed, calls)
+    assert len(calls) == 4 and all(torch.equal(a, b) for a, b in zip(plain, saved, strict=True))
