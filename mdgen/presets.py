@@ -12,9 +12,10 @@ def demo() -> Config:
     return Config(
         preset="demo",
         data=DataConfig(validation_fraction=0.2, gap=0),   # its images do not overlap
+        vae=VAEConfig(blocks=1),
         vae_training=TrainingConfig(steps=300, learning_rate=2e-3, warmup_steps=20, preview_every=0, save_every=300),
-        unet=UNetConfig(channels=(48, 96), embedding_dim=192),
-        diffusion_training=TrainingConfig(steps=1400, learning_rate=1.5e-3, ema_decay=0.995, preview_every=700),
+        unet=UNetConfig(channels=(48, 96), blocks=1, embedding_dim=192),
+        diffusion_training=TrainingConfig(steps=450, learning_rate=2e-3, warmup_steps=50, preview_every=0),
         sampling=SamplingConfig(steps=20),
         evaluation=EvaluationConfig(classifier_steps=300))
 
@@ -23,8 +24,9 @@ def small() -> Config:
     """64 px for a CPU or a small GPU: under an hour on two slow cores."""
     return Config(
         preset="small",
-        vae_training=TrainingConfig(steps=2000, learning_rate=2e-3, preview_every=1000),
-        diffusion_training=TrainingConfig(steps=6000, learning_rate=1e-3, preview_every=1000))
+        vae_training=TrainingConfig(steps=700, learning_rate=2e-3, preview_every=0),
+        unet=UNetConfig(blocks=1),
+        diffusion_training=TrainingConfig(steps=1500, learning_rate=2e-3, preview_every=500))
 
 
 def standard() -> Config:

@@ -2,6 +2,7 @@ from dataclasses import asdict
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from mdgen.errors import RequestError
 from mdgen.models import VAE, UNet
@@ -41,6 +42,27 @@ def test_every_preset_fits_together(name, size, channels):
 def test_presets_grow():
     sizes = [parameters(preset(name)) for name in ("demo", "small", "standard", "quality")]
     assert sizes == sorted(sizes) and len(set(sizes)) == 4
+
+
+@pytest.mark.parametrize("name, images, budget", [("demo", 120, 20e12), ("small", 400, 95e12)])
+def test_the_work_fits_two_slow_cores(name, images, budget):
+    """At 35 GFLOP/s 20e12 operations take ten minutes, 95e12 take 45: the rest of 12 and 60 is for everything else."""
+    config = preset(name)
+    vae, unet = networks(config, users=10)
+    index = torch.zeros(1, dtype=torch.int64, device="meta")
+    with FlopCounterMode(display=False) as seen:
+        mean, _ = vae(torch.empty(1, 1, config.data.height, config.data.width, device="meta"))[1:]
+    vae_pass = seen.get_total_flops()
+    with FlopCounterMode(display=False) as seen:
+        unet(mean, index, index)
+    unet_pass = seen.get_total_flops()
+
+    def training(one_pass, stage):
+        return 3 * one_pass * stage.steps * stage.batch_size * stage.accumulation
+
+    drawing = 2 * unet_pass * config.sampling.steps * images   # with and without the user
+    work = training(vae_pass, config.vae_training) + training(unet_pass, config.diffusion_training) + drawing
+    assert 0.5 * budget < work < budget
 
 
 def test_memory_is_standard_in_smaller_pieces():

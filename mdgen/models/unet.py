@@ -65,7 +65,8 @@ class UNet(nn.Module):
                 self.up.append(stage(level, width + skips.pop()))
                 width = channels[level]
             if level > 0:
-                self.up.append(Upsample(width, width))
+                self.up.append(Upsample(width, channels[level - 1]))
+                width = channels[level - 1]
         self.norm_out, self.conv_out = group_norm(width), zero_init(conv3x3(width, in_channels))
 
     def embed(self, t, user):
