@@ -89,18 +89,11 @@ def write_recorded_users(source, root, reading, *, window_s, overlap_s=0.0, colo
 def window_samples(reading, window_s, overlap_s):
     """Samples of a window and from one window's start to the next; RequestError for settings that do not fit."""
     rate = reading.rate_hz
-    samples, hop = round(window_s * rate), round((window_s - overlap_s) * rate)
-    if overlap_s < 0 or hop < 1:
+    reading.check(round(window_s * rate))
+    if not 0 <= overlap_s <= window_s - 1 / rate:
         raise RequestError(f"--overlap is {overlap_s:g} s; expected 0 or more and less than the window of {window_s:g} "
                            f"s by at least one sample ({1 / rate:g} s)")
-    least = max(reading.size[1], round(reading.stft_window_s * rate)) if isinstance(reading, RawIQ) else 2
-    if samples < least:
-        raise RequestError(f"--window is {window_s:g} s, {samples} samples at {rate:g} Hz; at least {least} are needed "
-                           "for the image's columns and the Fourier window; choose a longer one")
-    low, high = reading.velocity_span
-    if not (math.isfinite(high - low) and low < high):
-        raise RequestError(f"--velocity-span is {low:g} {high:g}; give the lower and then the higher velocity in m/s")
-    return samples, hop
+    return round(window_s * rate), round((window_s - overlap_s) * rate)
 
 
 def list_recordings(root):
@@ -166,7 +159,7 @@ def parser():
     p.add_argument("--overlap", type=float, default=0.0, metavar="S", help="seconds shared by neighbours (default: 0)")
     p.add_argument("--velocity-span", type=float, nargs=2, metavar=("LOW", "HIGH"), help="m/s at the image's edges "
                    f"(default: +-{WALKING_SPEEDS:g}, or what the PRF allows); of a matrix, at its Doppler axis's edges")
-    p.add_argument("--size", type=int, nargs=2, default=(128, 128), metavar=("H", "W"), help="pixels (default: 128 128)")
+    p.add_argument("--size", type=int, nargs=2, default=(128, 128), metavar=("H", "W"), help="pixels; default: 128 128")
     p.add_argument("--dynamic-range", type=float, default=40.0, metavar="DB", help="from peak to floor (default: 40)")
     p.add_argument("--colormap", choices=COLORMAPS, default="jet", help="default: jet")
     p.add_argument("--variable", nargs="+", default=(), metavar="NAME",

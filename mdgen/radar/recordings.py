@@ -1,23 +1,21 @@
 """Raw recordings of a radar -> windows -> spectrograms.
 
-`RawIQ` says how complex slow-time recordings become images, `PowerMatrix` the same for matrices that are
-spectrograms already. Both open a file as a `Recording`, of which only the asked windows are read.
+`RawIQ` is for complex slow-time recordings, `PowerMatrix` for matrices that are spectrograms already. Both open a
+file as a `Recording`, of which only the asked windows are read.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.fft import fft, rfft
-from scipy.ndimage import median_filter, uniform_filter1d
 
 from mdgen.errors import RequestError
 from mdgen.radar.echo import Radar
+from mdgen.radar.range_bins import body_bins
 from mdgen.radar.recording_files import open_arrays, spelled
 from mdgen.radar.spectrogram import Spectrogram, area_mean, spectrogram
 
 OBVIOUS_RATIO = 16  # an axis this many times as long as any other is slow time without being named
-TRACK_BLOCK_S, TRACK_BLOCKS = 0.05, 9  # the body's range is a median over 0.45 s
 DB_SPAN = (3.0, 500.0)  # least and largest span of a window's decibels
 
 
@@ -50,6 +48,20 @@ class RawIQ:
     def rate_hz(self):
         return self.prf_hz
 
+    def check(self, samples):
+        """RequestError unless a window of so many samples can become an image; speaks of the command's flags."""
+        radar = Radar(carrier_hz=self.carrier_hz, prf_hz=self.prf_hz)
+        check_window(samples, max(self.size[1], round(self.stft_window_s * self.prf_hz)), self.prf_hz)
+        low, high = check_span(*self.velocity_span)
+        limit, at = radar.unambiguous_speed, f"{self.prf_hz:g} Hz at {self.carrier_hz / 1e9:g} GHz"
+        if max(-low, high) > limit:
+            least = int(np.ceil(4 * max(-low, high) / radar.wavelength_m))
+            raise RequestError(f"--velocity-span is {low:g} {high:g}, but {at} shows +-{limit:.2f} m/s; give a span "
+                               f"within that, or record with a PRF of {least} Hz")
+        if not 0 <= self.clutter_cutoff < limit:
+            raise RequestError(f"--clutter-cutoff is {self.clutter_cutoff:g} m/s; {at} allows 0 (off) or more, below "
+                               f"{limit:.2f} m/s. Leave it out for 0.08")
+
     def open(self, path, least):
         """A file as a Recording of at least `least` samples; RequestError where it is no complex recording."""
         arrays = open_arrays(path, self.variables)
@@ -72,13 +84,13 @@ class RawIQ:
         check_finite(recording.path, samples, first)
         if self.fast_axis is not None:
             samples = body_bins(samples, self.range_bins, self.prf_hz)
-        elif samples.real.any() and not samples.imag.any():
+        elif samples.real.any() and not samples.imag.any():  # approaching and receding would look alike
             raise RequestError(f"{recording.path} has no imaginary part in samples {first} to {stop - 1}; expected "
-                               "complex I/Q, which tells approaching from receding. Save both channels")
-        samples = samples.reshape(-1, stop - first)
-        return spectrogram(samples.conj() if self.flip else samples, radar, size=self.size,
-                           velocity_span=self.velocity_span, window_s=self.stft_window_s,
-                           dynamic_range_db=self.dynamic_range_db, clutter_cutoff=self.clutter_cutoff)
+                               "complex I/Q. Save both channels")
+        samples = (samples.conj() if self.flip else samples).reshape(-1, stop - first)
+        return spectrogram(samples, radar, size=self.size, velocity_span=self.velocity_span,
+                           window_s=self.stft_window_s, dynamic_range_db=self.dynamic_range_db,
+                           clutter_cutoff=self.clutter_cutoff)
 
 
 @dataclass(frozen=True)
@@ -105,13 +117,18 @@ class PowerMatrix:
     def rate_hz(self):
         return self.frame_rate_hz
 
+    def check(self, samples):
+        """The same of columns."""
+        check_window(samples, 2, self.frame_rate_hz)
+        check_span(*self.velocity_span)
+
     def open(self, path, least):
         """A file as a Recording of at least `least` columns; RequestError where it is no real matrix."""
         arrays = open_arrays(path, self.variables)
         found = f"{arrays[0].dtype} {spelled(arrays[0].shape)}"
         if len(arrays) > 1 or np.iscomplexobj(arrays[0]):
-            raise RequestError(f"{path} is complex ({found}); expected real decibels, power or amplitude. Save its "
-                               "magnitude, or give --kind iq if it is a slow-time recording")
+            raise RequestError(f"{path} is complex ({found}); expected real decibels, power or amplitude. Save the "
+                               "magnitude, or give --kind iq for slow time")
         if arrays[0].ndim != 2 or min(arrays[0].shape) < 2:
             raise RequestError(f"{path} is {found}; expected a matrix of Doppler by time. Save one spectrogram a file")
         time = 1 if self.rows == "doppler" else 0
@@ -119,7 +136,7 @@ class PowerMatrix:
         return Recording(Path(path), arrays, time, (1 - time,))
 
     def image(self, recording, first, stop):
-        """The Spectrogram of the columns first .. stop - 1, and of no others."""
+        """The same of columns."""
         power = self.power(recording.path, recording.read(first, stop).astype(np.float64), first)
         low, high = self.velocity_span
         velocity_edges, time_edges = (np.linspace(*span, cells + 1) for span, cells in
@@ -151,8 +168,8 @@ class PowerMatrix:
 
 @dataclass(frozen=True)
 class Recording:
-    """An opened file. arrays: one, or real and imaginary part; time_axis counts from the front, rest are the other
-    axes that matter, in the order that `read` gives them; pairs: real numbers with a last axis of 2, (I, Q)."""
+    """An opened file. arrays: one, or real and imaginary part; rest: the axes beside time_axis, in the order in which
+    `read` gives them; pairs: real numbers with a last axis of 2, (I, Q)."""
 
     path: Path
     arrays: tuple
@@ -182,6 +199,18 @@ class Recording:
         return values.transpose(*self.rest, self.time_axis)
 
 
+def check_window(samples, least, rate_hz):
+    if samples < least:
+        raise RequestError(f"--window is {samples / rate_hz:g} s, {samples} samples at {rate_hz:g} Hz; at least "
+                           f"{least} are needed for the image's columns and the Fourier window; choose a longer one")
+
+
+def check_span(low, high):
+    if not -np.inf < low < high < np.inf:
+        raise RequestError(f"--velocity-span is {low:g} {high:g}; give the lower and then the higher velocity in m/s")
+    return low, high
+
+
 def check_finite(path, values, first):
     """values: [..., n], the samples from `first` on."""
     bad = ~np.isfinite(values).reshape(-1, values.shape[-1]).all(axis=0)
@@ -198,7 +227,6 @@ def check_length(path, shape, axis, least, rate_hz):
 
 
 def named_axis(path, shape, axis, flag):
-    """axis as a number from 0."""
     if not -len(shape) <= axis < len(shape):
         raise RequestError(f"{flag} is {axis}, but {path} ({spelled(shape)}) has {len(shape)} axes; give one of 0 to "
                            f"{len(shape) - 1}")
@@ -213,42 +241,10 @@ def slow_axis(path, shape, named, fast):
     if named is not None:
         slow = named_axis(path, shape, named, "--slow-axis")
         if slow == fast:
-            raise RequestError(f"--slow-axis and --fast-axis are both {slow}; name two axes of {path} "
-                               f"({spelled(shape)})")
+            raise RequestError(f"--slow-axis and --fast-axis are both {slow}; name two axes of {path}")
         return slow
     order = np.argsort(shape)
     if len(shape) > 1 and (shape[order[-1]] < OBVIOUS_RATIO * shape[order[-2]] or order[-1] == fast):
         raise RequestError(f"{path} is {spelled(shape)}, and which axis is slow time is not obvious; name it with "
                            f"--slow-axis (0 to {len(shape) - 1})")
     return int(order[-1])
-
-
-# --- FMCW: fast time -> range bins about the body ---
-
-def body_bins(chirps, bins, prf_hz):
-    """Slow-time signals of the range bins about the body, [..., B, N] complex, B at least the bins it passes.
-
-    chirps: [..., F, N] raw samples of N chirps, real or complex. A Hann window and a Fourier transform over F give
-    range bins (of c / (2 bandwidth) metres); what stands still is taken out by its mean. The body is at the
-    strongest bin, smoothed over time. Each bin is faded in and out as the body comes and goes, within one bin's
-    passage, slowly enough to leave the Doppler of its echo alone.
-    """
-    transform = fft if np.iscomplexobj(chirps) else rfft
-    window = np.hanning(chirps.shape[-2] + 2)[1:-1, None].astype(chirps.real.dtype)
-    profile = transform(chirps * window, axis=-2)  # [..., R, N]
-    profile -= profile.mean(axis=-1, keepdims=True)
-    power = np.abs(profile) ** 2
-    distance = np.abs(np.arange(profile.shape[-2])[:, None] - body_track(power, prf_hz))  # [R, N]
-    weight = np.clip((bins + 1) / 2 - distance, 0, 1).astype(power.dtype)
-    near = weight.any(axis=1)
-    return profile[..., near, :] * weight[near]
-
-
-def body_track(power, prf_hz):
-    """The body's range bin over time, [N], of range-bin powers [..., R, N]."""
-    count = power.shape[-1]
-    block = max(1, round(TRACK_BLOCK_S * prf_hz))
-    starts = np.arange(0, count, block)
-    blocks = np.add.reduceat(power.reshape(-1, *power.shape[-2:]).sum(axis=0), starts, axis=-1)  # [R, blocks]
-    strongest = uniform_filter1d(blocks, 3, axis=0).argmax(axis=0)
-    return np.interp(np.arange(count), starts + block / 2, median_filter(strongest, TRACK_BLOCKS, mode="nearest"))

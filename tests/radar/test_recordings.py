@@ -1,4 +1,3 @@
-import pickle
 import subprocess
 import sys
 
@@ -8,8 +7,7 @@ import scipy.io
 
 from mdgen.errors import RequestError
 from mdgen.radar import Radar, spectrogram
-from mdgen.radar import recording_files as files
-from mdgen.radar.recordings import PowerMatrix, RawIQ, body_track
+from mdgen.radar.recordings import PowerMatrix, RawIQ
 
 RADAR = Radar(carrier_hz=24e9, prf_hz=2000.0)
 SPAN, SIZE, LEAST = (-5.0, 5.0), (40, 32), 1000
@@ -49,7 +47,7 @@ def saved(folder, name, array):
     return folder / name
 
 
-# --- files ---
+# --- samples ---
 
 SIGNAL = walker_like(1, (4, 3000))
 PAIRS = np.stack([SIGNAL.real, SIGNAL.imag], axis=-1)
@@ -77,13 +75,6 @@ def test_every_format_gives_the_samples_that_were_saved(tmp_path, name):
     assert np.array_equal(recording.read(700, 1900), SIGNAL[:, 700:1900])
     image = reading.image(recording, 700, 1900)
     assert np.allclose(image.image, expected(SIGNAL[:, 700:1900]).image, atol=1e-5)
-
-
-def test_what_is_not_compressed_is_mapped_and_never_copied(tmp_path):
-    for name, maps in (("plain.npy", True), ("stored.npz", True), ("parts.npz", True), ("packed.npz", False)):
-        WRITERS[name](tmp_path / name)
-        arrays = files.open_arrays(tmp_path / name, ("re", "im") if "parts" in name else ())
-        assert [isinstance(array, np.memmap) for array in arrays] == [maps] * len(arrays), name
 
 
 def test_integers_count_as_they_are(tmp_path):
@@ -116,62 +107,6 @@ print(peak() - before, recording.samples, empty.max() == empty.min(), full.mean(
     assert int(grown) * (1 if sys.platform == "darwin" else 1024) < 200e6
     assert int(samples) == 200_000_000 and is_empty == "True"
     assert int(row) == 40 - 1 - int((320 * RADAR.wavelength_m / 2 + 5) / 10 * 40)
-
-
-class Planted:
-    """Unpickling it makes a file."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return open, (str(self.path), "w")
-
-
-def test_objects_are_refused_and_no_code_in_a_file_runs(tmp_path):
-    trap, array = tmp_path / "trap", np.array([None], dtype=object)
-    array[0] = Planted(trap)
-    np.save(tmp_path / "o.npy", array, allow_pickle=True)
-    np.savez(tmp_path / "o.npz", a=array)
-    (tmp_path / "p.npy").write_bytes(pickle.dumps(Planted(trap)))
-    scipy.io.savemat(tmp_path / "o.mat", {"s": {"a": np.zeros(4000)}, "c": np.array([1, "x"], dtype=object)})
-    for name, part in (("o.npy", "Python objects"), ("o.npz", "Python objects"), ("p.npy", "cannot be read"),
-                       ("o.mat", "no array of numbers")):
-        line = refusal(files.open_arrays, tmp_path / name)
-        assert str(tmp_path / name) in line and part in line
-    assert not trap.exists()
-
-
-def test_unreadable_files_are_named_with_the_remedy(tmp_path, monkeypatch):
-    whole = saved(tmp_path, "whole.npy", SIGNAL)
-    (tmp_path / "half.npy").write_bytes(whole.read_bytes()[:5000])
-    np.savez_compressed(tmp_path / "z.npz", a=SIGNAL)
-    (tmp_path / "half.npz").write_bytes((tmp_path / "z.npz").read_bytes()[:5000])
-    scipy.io.savemat(tmp_path / "m.mat", {"a": SIGNAL})
-    (tmp_path / "half.mat").write_bytes((tmp_path / "m.mat").read_bytes()[:5000])
-    for name in ("half.npy", "half.npz", "half.mat", "absent.npy", "absent.mat", "absent.npz"):
-        line = refusal(files.open_arrays, tmp_path / name)
-        assert f"{tmp_path / name} cannot be read" in line and "Save it again" in line
-    for head in (b"", b"MATLAB 7.3 MAT-file".ljust(512)):
-        (tmp_path / "new.mat").write_bytes(head + files.HDF5 + bytes(1000))
-        assert "v7.3" in (line := refusal(files.open_arrays, tmp_path / "new.mat")) and "-v7" in line
-    assert "'.h5'" in refusal(files.open_arrays, tmp_path / "a.h5")
-    monkeypatch.setattr(files, "MAX_IN_MEMORY", 50_000)
-    for name in ("z.npz", "m.mat"):
-        assert "save it as .npy" in refusal(files.open_arrays, tmp_path / name)
-    assert files.open_arrays(whole)[0].nbytes > 50_000  # mapped, so no limit
-
-
-@pytest.mark.parametrize("suffix, save", [(".npz", np.savez), (".mat", lambda path, **a: scipy.io.savemat(path, a))])
-def test_the_variable_is_named_or_the_only_one(tmp_path, suffix, save):
-    path = tmp_path / f"a{suffix}"
-    save(path, i=SIGNAL.real, q=SIGNAL.imag, short=SIGNAL.real[:, :9], z=SIGNAL, fs=2000.0)
-    assert np.array_equal(files.open_arrays(path, ("z",))[0], SIGNAL)
-    for names, part in (((), "expected one array"), (("signal",), "has no array signal")):
-        line = refusal(files.open_arrays, path, names)
-        assert part in line and "i (4x3000), q (4x3000), short (4x9), z (4x3000)" in line and "--variable" in line
-    for names in (("i", "short"), ("z", "q")):
-        assert "real numbers of one shape" in refusal(files.open_arrays, path, names)
 
 
 # --- axes ---
@@ -234,11 +169,25 @@ def test_broken_samples_are_found_where_they_are(tmp_path):
     assert "no imaginary part" in refusal(raw().image, recording, 0, 1000)
 
 
-def test_a_velocity_span_beyond_the_prf_names_the_prf_that_is_needed(tmp_path):
-    reading = RawIQ(carrier_hz=77e9, prf_hz=2000.0, velocity_span=SPAN)
-    recording = reading.open(saved(tmp_path, "a.npy", SIGNAL), LEAST)
-    line = refusal(reading.image, recording, 0, 1000)
-    assert "+-1.95 m/s" in line and "prf_hz above 5137 Hz" in line  # 4 * 5 m/s / wavelength
+@pytest.mark.parametrize("options, samples, part", [
+    (dict(prf_hz=2000.0), 1000, "+-1.95 m/s; give a span within that, or record with a PRF of 5137 Hz"),
+    (dict(prf_hz=6000.0, velocity_span=(-6.0, 1.0)), 1000, "a PRF of 6165 Hz"),
+    (dict(prf_hz=6000.0, velocity_span=(1.0, 1.0)), 1000, "--velocity-span is 1 1"),
+    (dict(prf_hz=6000.0, velocity_span=(np.nan, 1.0)), 1000, "--velocity-span is nan 1"),
+    (dict(prf_hz=6000.0), 179, "at least 180 are needed"),
+    (dict(prf_hz=6000.0, size=(32, 256)), 255, "at least 256 are needed"),
+    (dict(prf_hz=6000.0, clutter_cutoff=-0.1), 1000, "--clutter-cutoff is -0.1"),
+    (dict(prf_hz=6000.0, clutter_cutoff=5.9), 1000, "below 5.84 m/s"),
+])
+def test_settings_that_no_recording_can_have_are_refused(options, samples, part):
+    assert part in refusal(RawIQ(**dict(dict(carrier_hz=77e9, velocity_span=SPAN), **options)).check, samples)
+
+
+def test_settings_at_the_limit_are_taken(tmp_path):
+    limit = RADAR.unambiguous_speed
+    reading = RawIQ(24e9, 2000.0, (-limit, limit), (64, 64), clutter_cutoff=0.99 * limit)
+    reading.check(64)
+    assert reading.image(reading.open(saved(tmp_path, "a.npy", SIGNAL), 64), 7, 71).image.max() == 1
 
 
 def test_flip_turns_the_doppler_axis(tmp_path):
@@ -247,45 +196,6 @@ def test_flip_turns_the_doppler_axis(tmp_path):
     image = plain.image(plain.open(path, LEAST), 0, 3000).image
     assert image[:20].mean() > image[20:].mean() + 0.1  # the line approaches
     assert np.allclose(turned.image(turned.open(path, LEAST), 0, 3000).image, image[::-1], atol=1e-4)
-
-
-# --- FMCW ---
-
-def chirps(real=False):
-    """[2 receivers, 128 fast, 3000 slow] of a body that comes from bin 50 to 35, still clutter 40 dB above it, and
-    a weaker mover at bin 60 that recedes; with the body's signal and its bin at every chirp."""
-    time, body = np.arange(3000) / RADAR.prf_hz, walker_like(3)
-    bins = np.linspace(50, 35, 3000)
-    fast = np.arange(128)[:, None] / 128
-    cube = (body * np.exp(2j * np.pi * bins * fast) + 100 * np.exp(2j * np.pi * 12 * fast)
-            + 0.5 * np.exp(2j * np.pi * (60 * fast - 250 * time)))
-    noise = np.random.default_rng(4).standard_normal((2, 2, 128, 3000))
-    cube = np.stack([cube, 1j * cube]) + 0.5 * (noise[0] + 1j * noise[1])
-    return (cube.real.astype(np.float32) if real else cube.astype(np.complex64)), body, bins
-
-
-@pytest.mark.parametrize("real", [False, True])
-def test_raw_chirps_become_the_spectrogram_of_the_body_alone(tmp_path, real):
-    cube, body, _ = chirps(real)
-    order = (1, 0, 2) if real else (2, 0, 1)  # of the axes on disk
-    reading = raw(slow_axis=order.index(2), fast_axis=order.index(1), range_bins=9)
-    path = saved(tmp_path, "a.npy", cube.transpose(order))
-    recording = reading.open(path, LEAST)
-    assert recording.read(0, 5).shape == (2, 128, 5)
-    image, wanted = reading.image(recording, 0, 3000).image, expected(body).image
-    assert np.abs(image - wanted)[wanted > 0.5].mean() < 0.03  # 1.2 dB within 20 dB of the peak
-    everything = expected(np.fft.fft(cube, axis=1)[:, :64]).image
-    row = int((5 + 250 * RADAR.wavelength_m / 2) / 10 * 40)  # of the receding mover
-    assert everything[row].mean() > everything[-4].mean() + 0.4  # stands out of the noise, and here it is gone
-    assert image[row].mean() == pytest.approx(image[-4].mean(), abs=0.03)
-
-
-def test_the_body_is_tracked_past_stronger_clutter():
-    cube, _, bins = chirps()
-    profile = np.fft.fft(cube, axis=1)
-    power = np.abs(profile - profile.mean(axis=-1, keepdims=True)) ** 2
-    error = body_track(power, RADAR.prf_hz) - bins
-    assert np.abs(error).max() < 2 and np.sqrt((error**2).mean()) < 1
 
 
 # --- matrices that are spectrograms already ---
