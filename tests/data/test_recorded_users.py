@@ -3,8 +3,8 @@ import json
 import shutil
 import subprocess
 import sys
+from collections import namedtuple
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -30,10 +30,7 @@ FLAGS = ["--carrier", "24e9", "--prf", "3000", "--velocity-span", "-1.5", "6", "
 WINDOW = ["--window", "2", "--overlap", "1.8"]  # 6000 samples, every 600 a new one: 90 %
 
 
-class Outcome(NamedTuple):
-    status: int
-    out: str
-    err: str
+Outcome = namedtuple("Outcome", "status out err")
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from mdgen.config import DataConfig
-from mdgen.data.splits import Split, block_sizes, split_blocks
+from mdgen.data.splits import Split, block_sizes, overlapping, split_blocks
 from mdgen.data.user_folders import UserFolders
 from mdgen.errors import RequestError
 
@@ -105,6 +105,16 @@ def check_no_sample_twice(parts, windows):
     for i, part in enumerate(parts):
         for other in parts[i + 1:]:
             assert not samples_of(windows[part.numpy()]) & samples_of(windows[other.numpy()])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_windows_overlap_when_a_sample_is_in_both(seed):
+    rng = np.random.default_rng(seed)
+    first = rng.integers(0, 60, 30)
+    windows = np.stack([rng.integers(0, 2, 30), first, first + rng.integers(0, 1 + seed, 30)], axis=1)
+    some, others = windows[:20], windows[20:]
+    wanted = [bool(samples_of(row[None]) & samples_of(others)) for row in some]
+    assert overlapping(some, others).tolist() == wanted and not overlapping(some, others[:0]).any()
 
 
 @pytest.mark.parametrize("overlap, needed", [(0, 0), (1, 1), (5, 1), (6, 2), (9, 9), (8, 4)])
