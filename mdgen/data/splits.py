@@ -1,13 +1,19 @@
 """A split that does not leak: contiguous blocks of every user's images, and its two parts as batches."""
 
+import csv
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from mdgen.config import DataConfig
+from mdgen.data.image_files import shown
 from mdgen.data.user_folders import UserFolders
 from mdgen.errors import RequestError
+
+WINDOWS_FILE = "windows.csv"  # beside the user folders: which samples of which recording an image was made of
+WINDOW_COLUMNS = ("file", "recording", "first_sample", "last_sample")
 
 
 def block_sizes(count: int, fractions=(0.85, 0.15), gap: int = 4):
@@ -29,32 +35,105 @@ def block_sizes(count: int, fractions=(0.85, 0.15), gap: int = 4):
     return (np.diff(ends, prepend=0) + 1).tolist(), gap
 
 
-def split_blocks(labels, fractions=(0.85, 0.15), gap: int = 4):
+def split_blocks(labels, fractions=(0.85, 0.15), gap: int = 4, windows=None, names=None):
     """Leak-free split of windows in recording order: a list of int64 index tensors, one per fraction.
 
     Neighbouring windows of a recording overlap, so each user's images, in the order in which labels [N] holds
     them, are cut into contiguous blocks with `gap` images dropped in between. Every user is in every part;
-    a user with too few images for the gap gets a smaller one (see `block_sizes`). Raises RequestError naming
-    the label of a user with fewer images than parts.
+    a user with too few images for the gap gets a smaller one (see `block_sizes`).
+    windows: what is known of the overlap, int64 [N, 3] rows (recording, first sample, last sample). Then the
+    blocks are contiguous in that order, and beyond the gap as many images are dropped as it takes that no two
+    parts share a sample. names: the users', for messages. Raises RequestError naming a user whose images do
+    not give every part one.
     """
-    labels = torch.as_tensor(labels)
+    labels = np.asarray(labels)
     parts = [[] for _ in fractions]
-    for user in labels.unique().tolist():
-        places = (labels == user).nonzero()[:, 0]
-        if len(places) < len(parts):
-            raise RequestError(f"user {user} has {len(places)} image{'s' if len(places) > 1 else ''}, but a split into {len(parts)} parts "
-                               "needs one for each; add images or leave the user out")
-        sizes, dropped = block_sizes(len(places), fractions, gap)
-        start = 0
-        for part, size in zip(parts, sizes):
-            part.append(places[start:start + size])
-            start += size + dropped
-    return [torch.cat(part) if part else torch.empty(0, dtype=torch.int64) for part in parts]
+    for user in np.unique(labels):
+        places, name = np.flatnonzero(labels == user), names[user] if names else user
+        if len(places) < len(fractions):
+            raise RequestError(f"user {name} has {len(places)} image{'s' if len(places) > 1 else ''}, but a split into "
+                               f"{len(fractions)} parts needs one for each; add images or leave the user out")
+        blocks = (contiguous(places, fractions, gap) if windows is None else
+                  disjoint(places, fractions, gap, windows, name))
+        for part, block in zip(parts, blocks, strict=True):
+            part.append(block)
+    parts = [np.concatenate([*part, np.empty(0, np.int64)]) for part in parts]
+    if windows is not None and any(mask.any() for mask in shared(parts, windows)):
+        raise RequestError(f"{WINDOWS_FILE} lists one recording under several users, so that their windows share "
+                           "samples; give every recording one user")
+    return [torch.from_numpy(part) for part in parts]
+
+
+def contiguous(places, fractions, gap):
+    """places [n] cut into blocks with the gap between them: a list of int64 arrays."""
+    sizes, dropped = block_sizes(len(places), fractions, gap)
+    starts = np.cumsum([0] + [size + dropped for size in sizes[:-1]])
+    return [places[start:start + size] for start, size in zip(starts, sizes, strict=True)]
+
+
+def disjoint(places, fractions, gap, windows, name):
+    """As `contiguous`, in the order of windows [N, 3], without what an earlier block shares with a later one.
+
+    Where that leaves a block empty, a wider gap makes the later blocks smaller, down to one image each.
+    """
+    places = places[np.lexsort(windows[places].T[::-1])]
+    for wider in range(gap, max(gap + 1, len(places))):
+        blocks = contiguous(places, fractions, wider)
+        blocks = [block[~mask] for block, mask in zip(blocks, shared(blocks, windows), strict=True)]
+        if all(map(len, blocks)):
+            return blocks
+    raise RequestError(f"user {name} has {len(places)} windows, but all of them share samples, so that no two can be "
+                       "in different parts; record for longer, or cut with less overlap")
+
+
+def shared(parts, windows):
+    """For every part (indices into windows [N, 3]) a bool array: what shares a sample with any later part."""
+    return [overlapping(windows[part], windows[np.concatenate([part[:0], *parts[i + 1:]])])
+            for i, part in enumerate(parts)]
+
+
+def overlapping(windows, others):
+    """Bool [N]: which windows [N, 3] share a sample with any of the others [M, 3]."""
+    hit = np.zeros(len(windows), dtype=bool)
+    for recording in np.unique(others[:, 0]):
+        first, last = others[others[:, 0] == recording, 1:].T
+        order = first.argsort()
+        reach = np.maximum.accumulate(last[order])  # of all that begin no later
+        begun = np.searchsorted(first[order], windows[:, 2], side="right")
+        hit |= (windows[:, 0] == recording) & (begun > 0) & (reach[begun - 1] >= windows[:, 1])
+    return hit
+
+
+def read_windows(root: Path, paths):
+    """Rows (recording, first sample, last sample), int64 [N, 3], of the images at paths from root/windows.csv.
+
+    Recordings are numbered as their first images stand in paths. None where there is no such file; RequestError
+    where it cannot be read or lacks an image.
+    """
+    path = root / WINDOWS_FILE
+    if not path.is_file():
+        return None
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            known = {row["file"]: (row["recording"], int(row["first_sample"]), int(row["last_sample"]))
+                     for row in csv.DictReader(file)}
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise RequestError(f"{shown(path)} cannot be read ({type(error).__name__}: {error}); expected a table with "
+                           f"the columns {', '.join(WINDOW_COLUMNS)}. Write the folder again") from error
+    rows, numbers = [], {}
+    for name in (f"{path.parent.name}/{path.name}" for path in paths):
+        if name not in known:
+            raise RequestError(f"{shown(path)} does not list {shown(name)}, so what it shares with other images is "
+                               "unknown; add its row, or move the image out of the folder")
+        recording, first, last = known[name]
+        rows.append((numbers.setdefault(recording, len(numbers)), first, last))
+    return np.array(rows, dtype=np.int64)
 
 
 @dataclass(frozen=True)
 class Split:
-    """Indices into one decoded tree. Windows of one recording overlap, so the parts are contiguous blocks."""
+    """Indices into one decoded tree. Windows of one recording overlap, so the parts are contiguous blocks; where
+    the tree has a windows.csv, no two parts share a sample of a recording."""
 
     folders: UserFolders
     train: torch.Tensor        # [N] int64
@@ -63,7 +142,8 @@ class Split:
     @staticmethod
     def of(folders: UserFolders, config: DataConfig) -> "Split":
         share = config.validation_fraction
-        return Split(folders, *split_blocks(folders.labels, (1.0 - share, share), gap=config.gap))
+        windows = read_windows(folders.root, folders.paths)
+        return Split(folders, *split_blocks(folders.labels, (1.0 - share, share), config.gap, windows, folders.users))
 
     def train_images(self, indices):
         """indices: [B] int64 into the training part -> [B, C, H, W] float32 in [-1, 1]."""

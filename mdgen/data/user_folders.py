@@ -86,7 +86,7 @@ def list_users(root: Path, users=None, min_images: int = 2) -> dict:
     if not root.is_dir():
         state = "is not a folder" if root.exists() else "does not exist"
         raise RequestError(f"data folder {shown(root)} {state}; {expected}. Point --data-dir at it.")
-    entries = sorted(_entries(root), key=lambda entry: natural_key(entry.name))
+    entries = sorted(entries_of(root), key=lambda entry: natural_key(entry.name))
     names = [entry.name for entry in entries if entry.is_dir() and entry.name != "__MACOSX"]
     if not names:
         loose = sum(_is_image(entry) for entry in entries)
@@ -95,7 +95,7 @@ def list_users(root: Path, users=None, min_images: int = 2) -> dict:
         raise RequestError(f"data folder {shown(root)} {state}; {expected}. Make one folder per user, "
                            "or point --data-dir elsewhere.")
     names = names if users is None else _chosen(users, names, root)
-    _check_names(names)
+    check_names(names)
     folders = {name: _images_of(root / name, min_images) for name in names}
     if len(names) < 2:
         raise RequestError(f"data folder {shown(root)} gives one user ({names[0]}), but at least 2 are "
@@ -113,7 +113,7 @@ def _chosen(users, names, root):
     return [name for name in names if name in set(users)]
 
 
-def _check_names(names):
+def check_names(names):
     """Names become output folders, so they must stay apart on every file system."""
     seen = {}
     for name in names:
@@ -127,7 +127,7 @@ def _check_names(names):
 
 
 def _images_of(folder, min_images):
-    entries = _entries(folder)
+    entries = entries_of(folder)
     files = sorted((entry.name for entry in entries if _is_image(entry)), key=natural_key)
     if not files:
         inner = sorted((entry.name for entry in entries if entry.is_dir()), key=natural_key)
@@ -140,7 +140,7 @@ def _images_of(folder, min_images):
     return [folder / name for name in files]
 
 
-def _entries(folder):
+def entries_of(folder):
     try:
         with os.scandir(folder) as found:
             return [entry for entry in found if not entry.name.startswith(".")]

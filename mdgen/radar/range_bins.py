@@ -1,0 +1,36 @@
+"""Raw chirps of an FMCW radar -> slow-time signals of the range bins in which the body is."""
+
+import numpy as np
+from scipy.fft import fft, rfft
+from scipy.ndimage import median_filter, uniform_filter1d
+
+TRACK_BLOCK_S, TRACK_BLOCKS = 0.05, 9  # the body's range is a median over 0.45 s
+
+
+def body_bins(chirps, bins, prf_hz):
+    """Slow-time signals of the range bins about the body, [..., B, N] complex, B at least the bins it passes.
+
+    chirps: [..., F, N] raw samples of N chirps, real or complex. A Hann window and a Fourier transform over F give
+    range bins (of c / (2 bandwidth) metres); what stands still is taken out by its mean. The body is at the
+    strongest bin, smoothed over time. Each bin is faded in and out as the body comes and goes, within one bin's
+    passage, slowly enough to leave the Doppler of its echo alone.
+    """
+    transform = fft if np.iscomplexobj(chirps) else rfft
+    window = np.hanning(chirps.shape[-2] + 2)[1:-1, None].astype(chirps.real.dtype)
+    profile = transform(chirps * window, axis=-2, overwrite_x=True)  # [..., R, N]
+    profile -= profile.mean(axis=-1, keepdims=True)
+    power = np.abs(profile) ** 2
+    distance = np.abs(np.arange(profile.shape[-2])[:, None] - body_track(power, prf_hz))  # [R, N]
+    weight = np.clip((bins + 1) / 2 - distance, 0, 1).astype(power.dtype)
+    near = weight.any(axis=1)
+    return profile[..., near, :] * weight[near]
+
+
+def body_track(power, prf_hz):
+    """The body's range bin over time, [N], of range-bin powers [..., R, N]."""
+    count = power.shape[-1]
+    block = max(1, round(TRACK_BLOCK_S * prf_hz))
+    starts = np.arange(0, count, block)
+    blocks = np.add.reduceat(power.reshape(-1, *power.shape[-2:]).sum(axis=0), starts, axis=-1)  # [R, blocks]
+    strongest = uniform_filter1d(blocks, 3, axis=0).argmax(axis=0)
+    return np.interp(np.arange(count), starts + block / 2, median_filter(strongest, TRACK_BLOCKS, mode="nearest"))
