@@ -49,7 +49,8 @@ def open_run(config: Config, data_dir: Path | None, output_dir: Path, num_users:
     refuse_file(output_dir)
     folders = read_users(config, resolve_data_dir(config, data_dir, output_dir), output_dir, num_users)
     users = Users(folders.users, str(folders.root.resolve()), folders.channels, folders.colormap)
-    return RunFolder.create_or_resume(output_dir, config, users), Split.of(folders, config.data)
+    split = Split.of(folders, config.data)   # before anything is written: it may refuse the data
+    return RunFolder.create_or_resume(output_dir, config, users), split
 
 
 def train_stages(run: RunFolder, split: Split, stages: str, device) -> None:
