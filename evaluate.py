@@ -45,9 +45,10 @@ def main(argv):
         from mdgen.validation.environment import describe_environment
         print("\n".join(describe_environment(args.inception_weights)))
         return 0
-    path = args.run or args.model_dir
-    if path is None:
-        raise RequestError("the run folder is missing; give it as in evaluate.py samples runs/demo")
+    path = commandline.run_argument(args, "evaluate.py samples runs/demo")
+    if args.inception_weights is not None:
+        raise RequestError("--inception-weights is for evaluate.py environment; the report does not use Inception "
+                           "features in this version, so leave the flag out")
     return judge_samples(args, path, " ".join(["evaluate.py", *argv]))
 
 
@@ -62,8 +63,10 @@ def judge_samples(args, path, command):
     report_dir = args.report_dir or run.path / "report"
     results = evaluate_samples(run, args.real or Path(run.users.data_dir), args.fake or run.samples, report_dir,
                                device=device, progress=ShowProgress, command=command)
-    print(summary(results))
-    print(f"report: {report_dir / 'index.html'}")
+    if distributed.is_main():
+        print(summary(results))
+        print(f"report: {report_dir / 'index.html'}")
+    distributed.shut_down()
     return 0
 
 

@@ -41,9 +41,7 @@ def open_configured(args):
     from mdgen.errors import RequestError
     from mdgen.run_folder import RunFolder
 
-    path = args.run or args.model_dir
-    if path is None:
-        raise RequestError("the run folder is missing; give it as the first argument, as in sample.py runs/demo")
+    path = commandline.run_argument(args, "sample.py runs/demo")
     if args.samples_per_user < 1:
         raise RequestError(f"--samples-per-user is {args.samples_per_user}; expected 1 or more")
     run = RunFolder.open(path)
@@ -52,7 +50,11 @@ def open_configured(args):
     if sampling.steps > run.config.diffusion.num_timesteps:
         raise RequestError(f"--steps is {sampling.steps}; the run has {run.config.diffusion.num_timesteps} noise "
                            "levels; ask for at most that many")
-    return replace(run, config=replace(run.config, sampling=sampling))
+    config = replace(run.config, sampling=sampling)   # checks every value
+    if args.eta and sampling.sampler != "ddim":
+        raise RequestError(f"--eta is {args.eta}, but sampler {sampling.sampler} has no such setting; add --sampler "
+                           "ddim, or leave --eta out")
+    return replace(run, config=config)
 
 
 def main(argv):

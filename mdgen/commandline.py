@@ -1,10 +1,13 @@
 """What train.py, sample.py and evaluate.py share: flags, one-line errors, exit status."""
 
 import argparse
+import contextlib
 import difflib
 import errno
 import os
+import signal
 import sys
+import threading
 import traceback
 from pathlib import Path
 
@@ -77,14 +80,26 @@ def unknown_argument(argument: str, known: list[str]) -> str:
     return f"{argument} is not a flag or value expected here; {hint}"
 
 
+def run_argument(args, example: str) -> Path:
+    """The run folder, given as RUN or, in old command lines, as --model-dir. RequestError unless it is one of them."""
+    if (args.run is None) == (args.model_dir is None):
+        state = "missing" if args.run is None else f"given twice, as {args.run} and as --model-dir {args.model_dir}"
+        raise RequestError(f"the run folder is {state}; give it once, as in {example}")
+    return args.run or args.model_dir
+
+
 def run(main, argv: list[str] | None = None) -> int:
     """Call main(argv) and return the exit status; a failure is one line on stderr (--debug: and a traceback).
 
     0 or main's own number: done. 2: the request was wrong. 1: it failed while running. 130: stopped.
     """
     argv = sys.argv[1:] if argv is None else argv
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without the letters of a folder's name
     try:
-        return main(argv) or OK
+        with terminable():
+            return main(argv) or OK
     except BrokenPipeError:  # the reader of our output, such as head, has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
@@ -94,6 +109,22 @@ def run(main, argv: list[str] | None = None) -> int:
         return report(argv, str(error), WRONG_REQUEST)
     except Exception as error:
         return report(argv, explain(error), FAILED)
+
+
+@contextlib.contextmanager
+def terminable():
+    """Context in which SIGTERM is as Ctrl-C: what is half written is cleared away, and one line says so."""
+    def stop(number, frame):
+        raise KeyboardInterrupt
+
+    previous = None
+    if threading.current_thread() is threading.main_thread():
+        previous = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        if previous is not None:
+            signal.signal(signal.SIGTERM, previous)
 
 
 def report(argv, message: str, status: int) -> int:

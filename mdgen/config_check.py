@@ -81,6 +81,8 @@ def check_numbers(config) -> None:
     for key, value in least_zero.items():
         if value < 0:
             raise RequestError(f"{key} is {value}; expected 0 or more")
+    if not 0 <= config.seed < 2**63:
+        raise RequestError(f"seed is {config.seed}; expected 0 to 2^63 - 1")
     if not math.isfinite(config.sampling.guidance_scale):
         raise RequestError(f"sampling.guidance_scale is {config.sampling.guidance_scale}; "
                            "expected a number such as 1.5")

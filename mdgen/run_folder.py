@@ -7,15 +7,16 @@
 import dataclasses
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
 from mdgen.config import Config
 from mdgen.data.latents import LatentCache
+from mdgen.data.user_folders import check_names
 from mdgen.diffusion.objective import Denoiser, make_schedule
-from mdgen.errors import RequestError
+from mdgen.errors import RequestError, naming
 from mdgen.models import VAE, UNet
 from mdgen.training import distributed
 from mdgen.training.run_state import RunState, check_bound, fingerprint
@@ -33,6 +34,7 @@ class Users:
     data_dir: str
     channels: str            # rgb | intensity
     colormap: str | None     # of the files; None for rgb
+    training_images: list = field(default_factory=list)   # Split.training_digests: what the weights have seen
 
 
 @dataclass(frozen=True)
@@ -43,19 +45,18 @@ class RunFolder:
 
     @staticmethod
     def create_or_resume(path: Path, config: Config, users: Users) -> "RunFolder":
-        """Start a run, or continue the one that is there if it was asked for the same thing for the same users."""
+        """Start a run, or continue the one that is there if it was asked for the same thing for the same images.
+
+        config.json is written last: without it, and without a trained stage, a first start was cut short.
+        """
         path = Path(path)
-        if (path / "config.json").exists() or (path / "users.json").exists():
-            existing = RunFolder.open(path)
+        if (path / "config.json").exists() or any(path.glob("*/state.pt")):
+            try:
+                existing = RunFolder.open(path)
+            except RequestError as problem:
+                raise RequestError(f"{problem}. Restore it, or give another --output-dir") from None
             check_same_request(path, existing.config, config)
-            if existing.users.names != users.names:
-                raise RequestError(f"{path} was trained for {listing(existing.users.names)}, but {users.data_dir} has "
-                                   f"{listing(users.names)}; give another --output-dir, or the first data folder")
-            if existing.users.channels != users.channels or existing.users.colormap != users.colormap:
-                before = f"{existing.users.channels} images ({existing.users.colormap})"
-                raise RequestError(f"{path} was trained on {before}, but {users.data_dir} gives {users.channels} "
-                                   f"({users.colormap}); give another --output-dir, or --set data.channels and "
-                                   "data.colormap")
+            check_same_images(path, existing.users, users)
         distributed.barrier()   # all have read what was there
         if distributed.is_main():
             refuse_file(path)
@@ -98,7 +99,7 @@ class RunFolder:
                     unet.attention, unet.embedding_dim, unet.dropout)
 
     def load_stage(self, stage: str, network, weights: str = "ema", bound_to: str | None = None):
-        """Fill a network from a stage's state file; weights: "ema" or "network" (raw).
+        """Fill a network from a stage's state file: (network, steps trained); weights: "ema" or "network" (raw).
 
         bound_to: refuse a state that depends on anything else (see the training loop); None does not ask.
         """
@@ -111,16 +112,23 @@ class RunFolder:
             check_bound(state.path, saved, bound_to)
         with state.must_fit():
             network.load_state_dict(saved["ema"]["average"] if weights == "ema" else saved[weights])
-        return network.eval()
+        return network.eval(), saved["step"]
 
     def load_vae(self, device="cpu"):
-        """The trained autoencoder (averaged weights) and the hash that binds latents to it."""
-        vae = self.load_stage("vae", self.new_vae()).to(device, memory_format=torch.channels_last)
+        """The trained autoencoder (averaged weights) and the hash that binds latents to it.
+
+        RequestError if its training was stopped before its end: latents would be bound to weights that still change.
+        """
+        vae, step = self.load_stage("vae", self.new_vae())
+        if step < self.config.vae_training.steps:
+            raise RequestError(f"the vae of {self.path} is at step {step} of {self.config.vae_training.steps}; "
+                               f"run train.py vae with --output-dir {self.path} to its end first")
+        vae.to(device, memory_format=torch.channels_last)
         return vae, fingerprint(vae.state_dict())
 
     def load_denoiser(self, device="cpu", weights: str = "ema", vae_hash: str | None = None) -> Denoiser:
         """The trained UNet as a denoiser; RequestError if it was trained on latents of a VAE other than `vae_hash`."""
-        unet = self.load_stage("diffusion", self.new_unet(), weights, bound_to=vae_hash)
+        unet, _ = self.load_stage("diffusion", self.new_unet(), weights, bound_to=vae_hash)
         unet.to(device, memory_format=torch.channels_last)
         return Denoiser(unet, make_schedule(self.config.diffusion), self.config.diffusion.prediction)
 
@@ -145,9 +153,11 @@ def read_config(path: Path) -> Config:
 def read_users(path: Path) -> Users:
     try:
         users = Users(**json.loads(read_text(path)))
-        sound = (isinstance(users.names, list) and users.names and all(isinstance(n, str) for n in users.names)
-                 and users.channels in ("rgb", "intensity"))
-    except (json.JSONDecodeError, TypeError):
+        lists = (users.names, users.training_images)
+        sound = (all(isinstance(items, list) and all(isinstance(i, str) for i in items) for items in lists)
+                 and users.names and users.channels in ("rgb", "intensity"))
+        check_names(users.names if sound else [])   # they become folders: none may lead out of the run's
+    except (json.JSONDecodeError, TypeError, RequestError):
         sound = False
     if not sound:
         raise RequestError(f"{path} is damaged; expected the user list that train.py wrote. Restore it, or train into "
@@ -164,6 +174,22 @@ def check_same_request(path: Path, existing: Config, asked: Config) -> None:
         raise RequestError(f"{path} holds a run with {key} = {before.get(key)}, but this command asks for {after[key]}"
                            f"{f' (and {len(changed) - 1} more differ)' if len(changed) > 1 else ''}; "
                            "give another --output-dir, or the first command again to continue it")
+
+
+def check_same_images(path: Path, existing: Users, asked: Users) -> None:
+    """Refuse to continue a run on images other than those that its weights have seen."""
+    if existing.names != asked.names:
+        raise RequestError(f"{path} was trained for {listing(existing.names)}, but {asked.data_dir} has "
+                           f"{listing(asked.names)}; give another --output-dir, or the first data folder")
+    if existing.channels != asked.channels or existing.colormap != asked.colormap:
+        before = f"{existing.channels} images ({existing.colormap})"
+        raise RequestError(f"{path} was trained on {before}, but {asked.data_dir} gives {asked.channels} "
+                           f"({asked.colormap}); give another --output-dir, or --set data.channels and data.colormap")
+    if existing.training_images != asked.training_images:
+        known = len(set(existing.training_images) & set(asked.training_images))
+        raise RequestError(f"{path} was trained on {len(existing.training_images)} images, of which the training part "
+                           f"of {asked.data_dir} now has {known} among {len(asked.training_images)}, or in another "
+                           "order; restore the images, or give another --output-dir")
 
 
 def refuse_file(path: Path) -> None:
@@ -196,5 +222,6 @@ def read_text(path: Path) -> str:
 def write_text(path: Path, text: str) -> None:
     """Replace a small file at once or not at all."""
     temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    with naming(path):
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)

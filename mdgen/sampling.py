@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from mdgen.config import SamplingConfig
+from mdgen.data.user_folders import EXTENSIONS
 from mdgen.data.pictures import grid, to_pixels, write_png
 from mdgen.diffusion.generate import generate, image_seed
 from mdgen.errors import RequestError
@@ -92,7 +93,7 @@ def reconcile(folder: Path, rows: list[Row], overwrite: bool) -> list[Row]:
     refuse_file(folder)
     old = read_manifest(folder)
     if not old:
-        strangers = [p for p in folder.glob("*/*.png")] if folder.is_dir() else []
+        strangers = [p for p in folder.glob("*/*") if p.suffix.lower() in EXTENSIONS] if folder.is_dir() else []
         if strangers:
             raise RequestError(f"{folder} holds {len(strangers)} images that sample.py did not list in {MANIFEST}; "
                                "give an empty --output-dir")

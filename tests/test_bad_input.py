@@ -38,6 +38,31 @@ def test_a_wrong_request_to_train_is_one_line(train, argv, parts, line_of):
     assert all(part in line for part in parts), line
 
 
+def test_a_run_inside_the_data_would_be_taken_for_a_user(train, make_users, tmp_path, contents, line_of):
+    data = make_users(tmp_path / "data")
+    before = contents(data)
+    for output in (data, data / "run", data / "ID_1" / "run"):
+        assert "lies in the data folder" in line_of(train(data=data, output=output), 2)
+    assert contents(data) == before
+
+
+def test_a_run_does_not_go_on_with_other_images(train, tiny_run, make_users, contents, tmp_path, line_of):
+    data = make_users(tmp_path / "others", size=40)   # the same names and counts
+    before = contents(tiny_run)
+    line = line_of(train(data=data, output=tiny_run), 2)
+    assert "was trained on 18 images" in line and "restore the images" in line
+    after = contents(tiny_run)
+    assert {name: after[name] for name in before if "cache" not in name} == {
+        name: before[name] for name in before if "cache" not in name}
+
+
+def test_half_a_vae_is_no_ground_for_a_diffusion_stage(train, tiny_run, line_of):
+    state = torch.load(tiny_run / "vae" / "state.pt", weights_only=True)
+    torch.save(state | {"step": 22}, tiny_run / "vae" / "state.pt")
+    line = line_of(train("diffusion", output=tiny_run), 2)
+    assert "is at step 22 of 60" in line and "train.py vae" in line
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there(train, run_script, tiny_run, line_of):
     for outcome in (train("--device", "cuda"), run_script("sample.py", tiny_run, "--device", "cuda")):
@@ -177,6 +202,8 @@ def test_another_vae_does_not_meet_old_latents_or_an_old_unet(train, run_script,
     (["--steps", "-2"], ["steps is -2", "1 or more"]),
     (["--steps", "5000"], ["5000", "1000"]),
     (["--eta", "2"], ["eta is 2.0", "0 to 1"]),
+    (["--eta", "0.5"], ["--eta is 0.5", "sampler dpm has no such setting", "--sampler ddim"]),
+    (["--model-dir", "elsewhere"], ["given twice", "elsewhere"]),
     (["--batch-size", "0"], ["batch_size is 0"]),
     (["--guidance-scale", "inf"], ["guidance_scale is inf"]),
     (["--sampler", "euler"], ["--sampler", "euler", "ddim"]),
@@ -187,6 +214,11 @@ def test_a_wrong_request_to_sample_is_one_line_and_writes_nothing(run_script, ti
     line = line_of(run_script("sample.py", tiny_run, *argv), 2)
     assert all(part in line for part in parts), line
     assert contents(tiny_run) == before
+
+
+def test_weights_that_the_report_does_not_use_are_refused(run_script, tiny_run, line_of):
+    line = line_of(run_script("evaluate.py", "samples", tiny_run, "--inception-weights", "x.pth"), 2)
+    assert "--inception-weights" in line and "leave the flag out" in line
 
 
 def test_no_run_at_all(run_script, tmp_path, line_of):
@@ -209,6 +241,7 @@ def test_no_space_while_training_keeps_the_earlier_states(train, tiny_run, conte
     monkeypatch.setattr(target, full)
     line = line_of(train(*more, output=tiny_run), 1)
     assert "No space left on device" in line and "space" in line.split("No space left on device")[1]
+    assert str(tiny_run) in line   # which disk
     after = contents(tiny_run)
     kept = ("vae/state.pt", "diffusion/state.pt", "latents/latents.pt", "users.json")
     assert all(after[name] == before[name] for name in kept)

@@ -147,3 +147,16 @@ def test_the_guard_leaves_handlers_alone_in_other_threads():
     thread.start()
     thread.join()
     assert results == [(False, before)]
+
+
+def test_sigterm_is_as_ctrl_c_and_the_earlier_handler_returns(capsys):
+    before, cleared = signal.getsignal(signal.SIGTERM), []
+
+    def main(argv):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            cleared.append("half written file")
+
+    assert run(main, []) == 130 and cleared
+    assert capsys.readouterr().err.count("\n") == 1 and signal.getsignal(signal.SIGTERM) is before

@@ -8,7 +8,7 @@ from mdgen.config import override
 from mdgen.errors import RequestError, RunError
 from mdgen.presets import small
 from mdgen.run_folder import RunFolder, Users
-from mdgen.training.run_state import fingerprint
+from mdgen.training.run_state import RunState, fingerprint
 
 USERS = Users(["ID_1", "ID_2"], "/data", "intensity", "jet")
 CONFIG = override(small(), ["vae.width=8", "vae.blocks=1", "vae.latent_channels=8", "unet.channels=[8,16]",
@@ -82,11 +82,33 @@ def test_the_data_may_move(tmp_path):
     assert RunFolder.open(tmp_path).users.data_dir == "/elsewhere"
 
 
+def test_a_first_start_that_was_cut_short_starts_again(tmp_path):
+    RunFolder.create_or_resume(tmp_path, CONFIG, USERS)
+    (tmp_path / "config.json").rename(tmp_path / "config.json.part")   # a full disk, before anything was trained
+    RunFolder.create_or_resume(tmp_path, CONFIG, USERS)
+    assert RunFolder.open(tmp_path).config == CONFIG
+
+
+def test_other_images_of_the_same_users_are_refused(tmp_path):
+    RunFolder.create_or_resume(tmp_path, CONFIG, replace(USERS, training_images=["aa", "bb", "cc"]))
+    RunFolder.create_or_resume(tmp_path, CONFIG, replace(USERS, training_images=["aa", "bb", "cc"]))
+    for others in (["aa", "bb", "dd"], ["aa", "cc", "bb"], ["aa", "bb"]):
+        message = refusal(lambda: RunFolder.create_or_resume(tmp_path, CONFIG, replace(USERS, training_images=others)))
+        assert "trained on 3 images" in message and f"among {len(others)}" in message
+
+
+@pytest.mark.parametrize("name", ["../evil", "..", "", "a/b", "a\\b", "x" * 201])
+def test_a_user_who_is_no_folder_is_refused(tmp_path, name):
+    RunFolder.create_or_resume(tmp_path, CONFIG, replace(USERS, names=["ID_1", name]))
+    assert "users.json is damaged" in refusal(lambda: RunFolder.open(tmp_path))
+
+
 @pytest.mark.parametrize("name", ["config.json", "users.json"])
 @pytest.mark.parametrize("damage",
                          [lambda b: b[:len(b) // 2], lambda b: b"", lambda b: b"\xff\xfe\x00" + b, None])
 def test_a_missing_or_half_written_file_is_named_and_stays(tmp_path, contents, name, damage):
     RunFolder.create_or_resume(tmp_path, CONFIG, USERS)
+    RunState(tmp_path / "vae" / "state.pt").save({"step": 1})   # something to lose
     file = tmp_path / name
     file.unlink() if damage is None else file.write_bytes(damage(file.read_bytes()))
     before = contents(tmp_path)
@@ -163,5 +185,7 @@ def test_the_state_of_another_stage_is_refused(tiny_run, part, load):
 
 def test_users_are_written_as_plain_json(trained, tiny_data):
     users = json.loads((trained / "users.json").read_text(encoding="utf-8"))
+    digests = users.pop("training_images")
     assert users == {"names": ["ID_1", "ID_2", "ID_10"], "data_dir": str(tiny_data.resolve()),
                      "channels": "intensity", "colormap": "jet"}
+    assert len(digests) == len(set(digests)) == 18   # 6 of 12 per user: 4 fall into the gap, 2 are held out

@@ -166,6 +166,14 @@ def test_images_that_nobody_listed_are_not_mixed_with_drawn_ones(run, tmp_path, 
     assert contents(tmp_path / "mine") == before
 
 
+def test_recordings_in_jpeg_are_not_mixed_with_drawn_ones(run, tmp_path, make_users, contents):
+    for path in make_users(tmp_path / "mine", count=1).glob("*/*.png"):
+        path.rename(path.with_suffix(".JPG"))
+    before = contents(tmp_path / "mine")
+    assert "3 images that sample.py did not list" in refusal(lambda: draw(run, tmp_path / "mine"))
+    assert contents(tmp_path / "mine") == before
+
+
 @pytest.mark.parametrize("damage",
                          [lambda text: text[:len(text) // 2], lambda text: text.replace("seed", "sed"),
                                     lambda text: text.replace(",6,", ",six,")])

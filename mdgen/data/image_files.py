@@ -5,6 +5,7 @@ import io
 import json
 import os
 import tempfile
+import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -22,7 +23,8 @@ CACHE_FORMAT = 1  # raise it when decoding changes, so that older caches are dec
 
 def decode_all(paths, settings, workers, progress):
     """(uint8 [N, C, H, W], channels, colormap), with one error for all images that cannot be read."""
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)   # MAX_PIXELS refuses them in one line
         channels, colormap = _resolve(pool, paths, settings["channels"], settings["colormap"])
         size = settings["height"], settings["width"]
         pixels = np.empty((len(paths), 3 if channels == "rgb" else 1, *size), dtype=np.uint8)
@@ -37,7 +39,8 @@ def decode_all(paths, settings, workers, progress):
                 progress(i + 1, len(paths))
     if failed:
         raise RequestError(f"{len(failed)} of {len(paths)} images cannot be used, first {failed[0]}; "
-                           "expected whole PNG or JPEG files. Replace or remove what is not.")
+                           f"expected whole PNG or JPEG files of at most {MAX_PIXELS // 10**6} million pixels. Replace "
+                           "or remove what is not.")
     return pixels, channels, colormap
 
 
@@ -129,17 +132,21 @@ def cached(folder, root, paths, settings, decode):
         _write(data, buffer.getbuffer())
         _write(index, json.dumps(entry).encode())
     except OSError as error:
-        raise RunError(f"image cache {shown(folder)} cannot be written ({error.strerror}); make room, "
-                       "or give another cache folder") from None
+        raise RunError(f"image cache {shown(folder)} cannot be written ({error.strerror}); make room on that disk, "
+                       "or repair the folder, and run the same command again") from None
     return pixels, channels, colormap
 
 
 def _write(path, content):
     """At once or not at all, even when several processes write the same file."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    os.replace(temporary, path)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)   # a full disk must not fill further with every attempt
+        raise
 
 
 def _digest(value):

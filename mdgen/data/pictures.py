@@ -8,6 +8,7 @@ from PIL import Image
 from torchvision.utils import make_grid
 
 from mdgen.data.colormap import to_color
+from mdgen.errors import naming
 
 
 def to_pixels(images, colormap: str | None):
@@ -21,8 +22,9 @@ def to_pixels(images, colormap: str | None):
 def write_png(path: Path, pixels) -> None:
     """Write uint8 [H, W, 3] at once or not at all, so that an interrupted run leaves no half image."""
     temporary = path.with_name(path.name + ".part")
-    Image.fromarray(pixels).save(temporary, format="PNG")
-    os.replace(temporary, path)
+    with naming(path):
+        Image.fromarray(pixels).save(temporary, format="PNG")
+        os.replace(temporary, path)
 
 
 def grid(pixels, columns: int, magnify: int = 2):

@@ -1,6 +1,7 @@
 """A split that does not leak: contiguous blocks of every user's images, and its two parts as batches."""
 
 import csv
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -148,6 +149,21 @@ class Split:
     def train_images(self, indices):
         """indices: [B] int64 into the training part -> [B, C, H, W] float32 in [-1, 1]."""
         return self.folders.floats(self.train[indices])
+
+    def training_digests(self) -> list[str]:
+        """What names each training image: 16 hex digits of a SHA-256 over its decoded pixels, in order."""
+        return self._digests(self.train)
+
+    def seen_in(self, digests) -> int:
+        """How many validation images are among those that a run was trained on, `training_digests` of its split.
+
+        0 where this split is that split: recordings may repeat an image, but nothing moved between the parts.
+        """
+        return 0 if self.training_digests() == list(digests) else len(
+            set(self._digests(self.validation)) & set(digests))
+
+    def _digests(self, indices):
+        return [hashlib.sha256(image.tobytes()).hexdigest()[:16] for image in self.folders.images[indices].numpy()]
 
     def validation_images(self):
         return self.folders.floats(self.validation)

@@ -19,6 +19,7 @@ from mdgen.data.image_files import cached, decode_all, shown
 from mdgen.errors import RequestError
 
 EXTENSIONS = (".png", ".jpg", ".jpeg")
+MAX_NAME_BYTES = 200   # file systems allow 255, and "<user>_00000.png.part" must fit
 
 
 class UserFolders(torch.utils.data.Dataset):
@@ -65,13 +66,14 @@ class UserFolders(torch.utils.data.Dataset):
         """Images of an index, a list or a LongTensor of indices: float32 [..., C, H, W] in [-1, 1]."""
         return self.images[indices].float() / 127.5 - 1
 
-    def expect_users(self, num: int):
-        """Raise RequestError unless there are num users."""
-        if num != len(self.users):
-            raise RequestError(
-                f"--num-users is {num}, but {shown(self.root)}/ has {len(self.users)} user folders "
-                f"({_span(self.users)}). Leave the flag out, or point --data-dir at the folder that holds "
-                f"all {num}.")
+
+def expect_users(root: Path, users: list[str], num: int) -> None:
+    """Raise RequestError unless there are num users."""
+    if num != len(users):
+        raise RequestError(
+            f"--num-users is {num}, but {shown(root)}/ has {len(users)} user folders "
+            f"({_span(users)}). Leave the flag out, or point --data-dir at the folder that holds "
+            f"all {num}.")
 
 
 def natural_key(name: str):
@@ -80,7 +82,7 @@ def natural_key(name: str):
     return [int(piece) if i % 2 else piece.casefold() for i, piece in enumerate(pieces)], name
 
 
-def list_users(root: Path, users=None, min_images: int = 2) -> dict:
+def list_users(root: Path, users=None, min_images: int = 2, min_users: int = 2) -> dict:
     """{user folder's name: image paths}, both in natural order. Raises RequestError as UserFolders does."""
     expected = "expected a folder with one folder of images per user"
     if not root.is_dir():
@@ -97,7 +99,7 @@ def list_users(root: Path, users=None, min_images: int = 2) -> dict:
     names = names if users is None else _chosen(users, names, root)
     check_names(names)
     folders = {name: _images_of(root / name, min_images) for name in names}
-    if len(names) < 2:
+    if len(names) < min_users:
         raise RequestError(f"data folder {shown(root)} gives one user ({names[0]}), but at least 2 are "
                            "needed to tell users apart; add a folder per user")
     return folders
@@ -119,6 +121,11 @@ def check_names(names):
     for name in names:
         if not name.isprintable():
             raise RequestError(f"user folder {shown(name)} has a character that cannot be printed; rename it")
+        if name in ("", ".", "..") or "/" in name or "\\" in name:
+            raise RequestError(f"user {name!r} is no name for a folder; rename it")
+        if len(name.encode()) > MAX_NAME_BYTES:
+            raise RequestError(f"user folder {name[:40]}… has a name of {len(name.encode())} bytes; expected at most "
+                               f"{MAX_NAME_BYTES}, since its images are named after it. Rename it")
         plain = unicodedata.normalize("NFKC", name).casefold().strip(" .")
         if plain in seen:
             raise RequestError(f"user folders '{seen[plain]}' and '{name}' differ only in case, accents' "

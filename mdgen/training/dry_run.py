@@ -20,6 +20,7 @@ from mdgen.training.logger import duration
 from mdgen.training.loop import TrainingState
 
 ASSUMED_USERS = 10
+DEMO_USERS = 8   # whom data/demo.py simulates; not imported, since the simulator loads only for those who need it
 
 
 def dry_run(config: Config, users: Users | None, num_users: int | None, device) -> list[str]:
@@ -28,7 +29,8 @@ def dry_run(config: Config, users: Users | None, num_users: int | None, device) 
     users: of the data folder; None if none was given, then `num_users` (or 10) are assumed and colour channels
     "auto" count as one intensity channel.
     """
-    names = users.names if users else [f"ID_{i + 1}" for i in range(num_users or ASSUMED_USERS)]
+    assumed = num_users or (DEMO_USERS if config.preset == "demo" else ASSUMED_USERS)
+    names = users.names if users else [f"ID_{i + 1}" for i in range(assumed)]
     channels = users.channels if users else config.data.channels.replace("auto", "intensity")
     run = RunFolder(Path("."), config, Users(names, "", channels, None))
     vae, unet = run.new_vae(), run.new_unet()

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from mdgen.errors import naming
 from mdgen.training.distributed import is_main
 
 
@@ -124,8 +125,9 @@ class Logger:
         metrics = {name: as_number(value) for name, value in metrics.items()}
         if self.file is not None:
             entry = {"time": round(time.time(), 3), "stage": self.stage, "step": step, **metrics}
-            self.file.write(json.dumps(entry, allow_nan=False) + "\n")
-            self.file.flush()
+            with naming(self.path):
+                self.file.write(json.dumps(entry, allow_nan=False) + "\n")
+                self.file.flush()
         self.tick(step, metrics.get("loss"))
 
     def tick(self, step: int, loss=None) -> None:

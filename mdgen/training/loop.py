@@ -148,11 +148,12 @@ def train(task: Task, config: TrainingConfig, folder: Path, *, seed: int, device
             if done or state.step % LOG_EVERY == 0:
                 logger.log(state.step, **{key: sum(m[key] for m in recent) / len(recent) for key in recent[0]})
                 recent.clear()
-            if done or (config.preview_every and state.step % config.preview_every == 0):
-                report(task, state, folder, logger)
             stop = distributed.any_process(interrupt.requested)
-            if done or stop or state.step % config.save_every == 0:
-                state.save()
+            previewed = config.preview_every and state.step % config.preview_every == 0
+            if done or stop or previewed or state.step % config.save_every == 0:
+                state.save()   # before the preview: a disk too full for the picture must not cost the steps
+            if done or previewed:
+                report(task, state, folder, logger)
             if stop:
                 raise Interrupted(f"stopped at {task.name} step {state.step} of {config.steps}; all is saved, "
                                   "and the same command continues")

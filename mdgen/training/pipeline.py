@@ -5,7 +5,8 @@ from pathlib import Path
 
 from mdgen.config import Config
 from mdgen.data.splits import Split
-from mdgen.data.user_folders import UserFolders
+from mdgen.data.user_folders import UserFolders, expect_users, list_users
+from mdgen.diffusion.objective import make_schedule
 from mdgen.errors import RequestError
 from mdgen.run_folder import RunFolder, Users, refuse_file
 from mdgen.training import distributed
@@ -35,21 +36,25 @@ def resolve_data_dir(config: Config, data_dir: Path | None, output_dir: Path) ->
 def read_users(config: Config, data_dir: Path, output_dir: Path | None, num_users: int | None = None) -> UserFolders:
     """Decode the tree as the configuration asks (once: decoded images are cached in the run folder)."""
     data = config.data
-    folders = UserFolders(data_dir, height=data.height, width=data.width, channels=data.channels,
-                          colormap=data.colormap, cache_dir=output_dir and output_dir / "cache",
-                          progress=ShowProgress("read images"))
     if num_users is not None:
-        folders.expect_users(num_users)
-    return folders
+        expect_users(data_dir, list(list_users(data_dir)), num_users)   # before images are decoded
+    return UserFolders(data_dir, height=data.height, width=data.width, channels=data.channels,
+                       colormap=data.colormap, cache_dir=output_dir and output_dir / "cache",
+                       progress=ShowProgress("read images"))
 
 
 def open_run(config: Config, data_dir: Path | None, output_dir: Path, num_users: int | None = None):
     """Read the data and start or resume the run: (RunFolder, Split). Nothing is trained yet."""
     output_dir = Path(output_dir)
     refuse_file(output_dir)
+    if data_dir is not None and output_dir.resolve().is_relative_to(Path(data_dir).resolve()):
+        raise RequestError(f"--output-dir {output_dir} lies in the data folder {data_dir}, where the run would be taken "
+                           "for a user; give a folder outside it")
+    make_schedule(config.diffusion)   # refuses noise levels that float32 cannot tell apart
     folders = read_users(config, resolve_data_dir(config, data_dir, output_dir), output_dir, num_users)
-    users = Users(folders.users, str(folders.root.resolve()), folders.channels, folders.colormap)
     split = Split.of(folders, config.data)   # before anything is written: it may refuse the data
+    users = Users(folders.users, str(folders.root.resolve()), folders.channels, folders.colormap,
+                  split.training_digests())
     return RunFolder.create_or_resume(output_dir, config, users), split
 
 

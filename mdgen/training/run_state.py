@@ -88,7 +88,7 @@ class RunState:
     def write_failure(self, state, error) -> str:
         folder = next((p for p in self.path.absolute().parents if p.is_dir()), Path("/"))
         kept = "the earlier state is kept" if self.exists() else "nothing was saved"
-        return (f"cannot write {self.path} ({first_line(error)}); it needs {tensor_bytes(state)} bytes, "
+        return (f"cannot write {self.path} ({first_line(error)}); it needs more than {tensor_bytes(state)} bytes, "
                 f"{shutil.disk_usage(folder).free} are free; {kept}; make space, or repair the folder, and "
                 "run the same command again")
 

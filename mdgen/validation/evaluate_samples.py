@@ -13,7 +13,7 @@ from mdgen.data.splits import Split
 from mdgen.data.user_folders import UserFolders, list_users
 from mdgen.errors import RequestError
 from mdgen.run_folder import RunFolder, listing
-from mdgen.sampling import read_manifest
+from mdgen.sampling import MANIFEST, read_manifest
 from mdgen.training import distributed
 from mdgen.validation.diversity import INDEPENDENT_GAP, ratios, user_diversity
 from mdgen.validation.features import EXTRACTOR, JudgedSet, judge_images, per_user_subsets
@@ -38,12 +38,17 @@ def evaluate_samples(run: RunFolder, real_dir: Path, fake_dir: Path, report_dir:
     names, data = run.users.names, run.config.data
     real_dir, fake_dir = Path(real_dir), Path(fake_dir)
     check_generated(fake_dir, names)                      # before minutes are spent on the real ones
+    drawn_with = drawing_settings(fake_dir)
     real = read_tree(run, real_dir, "--real", progress("read real images"))
     if real.users != names:
         raise RequestError(f"{real_dir} has {listing(real.users)}, but {run.path} was trained for "
                            f"{listing(names)}; give --real the data folder of that run")
     fake = read_tree(run, fake_dir, "--fake", progress("read generated images"))
     split = Split.of(real, data)
+    if seen := split.seen_in(run.users.training_images):
+        raise RequestError(f"{seen} of the {len(split.validation)} held-out images of {real_dir} are images that "
+                           f"{run.path} was trained on, so they are no ceiling; restore the folder as it was, or give "
+                           "--real a folder of other recordings")
     judge, key = train_judge(split, run.config.evaluation, run.path / "report" / "judges",
                              seed=run.config.seed, device=device)
     everything = torch.arange(len(fake))
@@ -53,7 +58,7 @@ def evaluate_samples(run: RunFolder, real_dir: Path, fake_dir: Path, report_dir:
         "schema_version": SCHEMA_VERSION, "mdgen": __version__, "command": command,
         "preset": run.config.preset, "seed": run.config.seed, "run": str(run.path),
         "real": str(real_dir), "generated": str(fake_dir),
-        "drawn_with": drawing_settings(fake_dir), "users": names,
+        "drawn_with": drawn_with, "users": names,
         "extractor": {"name": EXTRACTOR, "key": key, "steps": run.config.evaluation.classifier_steps,
                       "features": training.features.shape[1], "trained_on": "the real training images"},
         **judge_sets(training, held_out, generated, len(names))}
@@ -135,7 +140,7 @@ def check_generated(folder: Path, names) -> None:
     if not folder.is_dir() or not any(path.is_dir() for path in folder.iterdir()):
         raise RequestError(f"there are no generated images in {folder}; {remedy}")
     try:
-        found = list(list_users(folder, min_images=1))
+        found = list(list_users(folder, min_images=1, min_users=1))
     except RequestError as problem:
         raise RequestError(str(problem).replace("--data-dir", "--fake")) from None
     unknown, missing = [n for n in found if n not in names], [n for n in names if n not in found]
@@ -149,5 +154,9 @@ def check_generated(folder: Path, names) -> None:
 
 def drawing_settings(folder: Path) -> list:
     """How the images were drawn, from their manifest: one entry per setting, [] without a manifest."""
-    found = {(row.run, row.sampler, row.steps, row.guidance) for row in read_manifest(folder)}
+    try:
+        found = {(row.run, row.sampler, row.steps, row.guidance) for row in read_manifest(folder)}
+    except RequestError:
+        raise RequestError(f"{folder / MANIFEST} is no manifest of sample.py; restore it, or remove it to judge the "
+                           "images without it") from None
     return [dict(zip(("run_hash", "sampler", "steps", "guidance"), setting)) for setting in sorted(found)]

@@ -15,6 +15,7 @@ from mdgen.config import EvaluationConfig, TrainingConfig
 from mdgen.data.splits import Split
 from mdgen.data.transforms import augment
 from mdgen.models.classifier import UserClassifier
+from mdgen.training import distributed
 from mdgen.training.loop import train
 
 JUDGE_VERSION = 1   # raise it when the judge's network or training changes: it is then trained anew
@@ -67,7 +68,7 @@ def train_judge(split: Split, config: EvaluationConfig, folder: Path, *, seed: i
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = UserClassifier(split.folders.images.shape[1], len(split.folders.users)).to(device)
-        training = TrainingConfig(steps=config.classifier_steps, batch_size=config.classifier_batch_size,
+        training = TrainingConfig(steps=config.classifier_steps, batch_size=max(1, config.classifier_batch_size // distributed.world_size()),
                                   learning_rate=config.classifier_learning_rate, weight_decay=0.05,
                                   warmup_steps=min(50, config.classifier_steps // 10), ema_decay=0.98,
                                   precision="off", preview_every=0, save_every=200)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from mdgen.data import image_files
 from mdgen.data.colormap import to_color
-from mdgen.data.user_folders import UserFolders, natural_key
+from mdgen.data.user_folders import UserFolders, expect_users, natural_key
 from mdgen.errors import RequestError, RunError
 
 GAIT10 = Path(os.environ.get("MDGEN_GAIT10", Path(__file__).parents[3] / "shared/data/gait10"))
@@ -224,10 +224,10 @@ def test_wrong_settings_are_named(tmp_path):
 
 def test_another_number_of_users_is_refused_with_the_remedy(tmp_path):
     root = tree(tmp_path / "data")
-    data = UserFolders(root)
-    data.expect_users(3)
+    users = UserFolders(root).users
+    expect_users(root, users, 3)
     with pytest.raises(RequestError) as caught:
-        data.expect_users(31)
+        expect_users(root, users, 31)
     assert str(caught.value) == (
         f"--num-users is 31, but {root}/ has 3 user folders (ID_1 … ID_10). Leave the flag out, or point "
         "--data-dir at the folder that holds all 31.")

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -157,6 +158,13 @@ def test_folders_that_do_not_fit_are_refused_in_one_line(run, copies, tmp_path):
     shutil.copytree(copies / "ID_1", tmp_path / "more" / "ID_7")
     expect_refusal("ID_7, whom this run does not know", run, tmp_path / "more")
 
+    shutil.copytree(copies / "ID_1", tmp_path / "one" / "ID_1")
+    expect_refusal("no images of ID_2, ID_10; .*all users", run, tmp_path / "one")
+
+    shutil.copytree(copies, tmp_path / "foreign")
+    (tmp_path / "foreign" / "manifest.csv").write_text("name,age\nx,3\n")
+    expect_refusal("manifest.csv is no manifest of sample.py; .*remove it", run, tmp_path / "foreign")
+
     (tmp_path / "fewer" / "ID_10").mkdir()
     expect_refusal("ID_10 holds no images", run, tmp_path / "fewer")
 
@@ -168,3 +176,16 @@ def test_folders_that_do_not_fit_are_refused_in_one_line(run, copies, tmp_path):
     (tmp_path / "others" / "ID_10").rename(tmp_path / "others" / "ID_3")
     expect_refusal("was trained for ID_1, ID_2, ID_10; give --real", run, copies, real=tmp_path / "others")
     expect_refusal("--real", run, copies, real=tmp_path / "nowhere")
+
+
+def test_images_that_the_run_has_learnt_are_no_ceiling(run, copies, tmp_path):
+    """A later part of the data is deleted: the split moves, and training images become held-out ones."""
+    folders = UserFolders(run.users.data_dir, height=48, width=48, colormap="gray")
+    split = Split.of(folders, run.config.data)
+    learnt = replace(run, users=replace(run.users, training_images=split.training_digests()))
+    shutil.copytree(run.users.data_dir, tmp_path / "shorter")
+    for user in ROWS:
+        for index in range(18, 36):
+            (tmp_path / "shorter" / user / f"{index}.png").unlink()
+    expect_refusal(r"of the 15 held-out images of .* was trained on.*--real", learnt, copies, real=tmp_path / "shorter")
+    assert evaluate(learnt, copies)["images"]["held_out"] == len(split.validation)
