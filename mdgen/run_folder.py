@@ -112,7 +112,7 @@ class RunFolder:
             check_bound(state.path, saved, bound_to)
         with state.must_fit():
             network.load_state_dict(saved["ema"]["average"] if weights == "ema" else saved[weights])
-        return network.eval(), saved["step"]
+            return network.eval(), saved["step"]
 
     def load_vae(self, device="cpu"):
         """The trained autoencoder (averaged weights) and the hash that binds latents to it.
