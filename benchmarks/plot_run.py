@@ -1,0 +1,51 @@
+"""Draw a run's training curves and its figures per user: `python benchmarks/plot_run.py runs/demo docs/demo_run.png`.
+
+Needs matplotlib (`python -m pip install -e ".[plots]"`) and a run that has been judged by evaluate.py samples.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+from mdgen.training.logger import read_log
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt  # noqa: E402  the backend comes first
+
+
+def draw_curve(axis, entries, key: str, title: str) -> None:
+    points = [(entry["step"], entry[key]) for entry in entries if key in entry]
+    axis.plot(*zip(*points), color="#1f6f8b", label="training")
+    held_out = [(e["step"], e["validation_error"]) for e in entries if "validation_error" in e]
+    if held_out:
+        axis.plot(*zip(*held_out), "o-", color="#c8502d", label="held-out")
+    axis.set(title=title, xlabel="optimiser step")
+    axis.legend(frameon=False)
+
+
+def draw_users(axis, report: dict) -> None:
+    """Per user, the share of real fine texture and the accuracy, generated beside held-out."""
+    names, place = report["users"], np.arange(len(report["users"]))
+    for side, shift, colour in (("held_out", -0.2, "#9aa5b1"), ("generated", 0.2, "#1f6f8b")):
+        axis.bar(place + shift, report["recognition"][side]["accuracy_per_user"], 0.36, color=colour,
+                 label=f"recognised, {side.replace('_', '-')}")
+        axis.plot(place + shift, report["texture"][side]["per_user"], "D", color="#c8502d", markersize=4,
+                  markeredgecolor=colour, label=f"fine texture, {side.replace('_', '-')}")
+    axis.set(title="per user", xticks=place, xticklabels=names, ylim=(0, 1.6))
+    axis.legend(frameon=False, fontsize=8, ncols=2)
+
+
+def main(run: str, target: str) -> None:
+    run, figure = Path(run), plt.figure(figsize=(13, 3.6), layout="constrained")
+    vae, diffusion, users = figure.subplots(1, 3)
+    draw_curve(vae, read_log(run / "log.jsonl", "vae"), "reconstruction", "VAE: squared error")
+    draw_curve(diffusion, read_log(run / "log.jsonl", "diffusion"), "error", "diffusion: error of v")
+    draw_users(users, json.loads((run / "report" / "report.json").read_text(encoding="utf-8")))
+    figure.savefig(target, dpi=90)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
