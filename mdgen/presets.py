@@ -15,7 +15,7 @@ def demo() -> Config:
         vae=VAEConfig(blocks=1),
         vae_training=TrainingConfig(steps=300, learning_rate=2e-3, warmup_steps=20, preview_every=0, save_every=300),
         unet=UNetConfig(channels=(48, 96), blocks=1, embedding_dim=192),
-        diffusion_training=TrainingConfig(steps=450, learning_rate=2e-3, warmup_steps=50, preview_every=0),
+        diffusion_training=TrainingConfig(steps=400, learning_rate=2e-3, warmup_steps=50, preview_every=0),
         sampling=SamplingConfig(steps=20),
         evaluation=EvaluationConfig(classifier_steps=300))
 
