@@ -31,6 +31,8 @@ def spaced_timesteps(num_timesteps: int, steps: int, spacing: str):
 def transitions(schedule, timesteps, x, callback=None):
     """The walk over descending `timesteps` and on to -1: yields (t [B], t_prev [B], last) for the batch x.
 
+    Every step ends at the next visited timestep. Implementations whose DDIM subtracts num_timesteps // steps instead
+    agree where that is the same: "leading", and "trailing" with steps that divide num_timesteps.
     After each step `callback(step, steps)` is called, if given, with step = 1 … steps.
     ValueError unless timesteps is a non-empty, strictly descending subset of the schedule's.
     """
