@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 from mdgen.config import SamplingConfig
-from mdgen.data.user_folders import EXTENSIONS
 from mdgen.data.pictures import grid, to_pixels, write_png
+from mdgen.data.user_folders import EXTENSIONS
 from mdgen.diffusion.generate import generate, image_seed
 from mdgen.errors import RequestError
 from mdgen.run_folder import RunFolder, refuse_file, write_text

@@ -69,11 +69,11 @@ def test_a_gpu_that_is_not_there(train, run_script, tiny_run, line_of):
         assert "--device is cuda" in line_of(outcome, 2)
 
 
-def huge_png(path):
-    """A PNG whose header promises 60000 x 60000 pixels."""
+def huge_png(path, side=60000):
+    """A PNG whose header promises side x side pixels."""
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    header = struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     chunks = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(b"")), chunk(b"IEND", b"")
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
 
@@ -90,6 +90,7 @@ def leave_one(path):
 
 @pytest.mark.parametrize("damage, parts", [
     (huge_png, ["w1.png", "million pixels", "Replace or remove"]),
+    (lambda path: huge_png(path, 10000), ["w1.png", "10000x10000 pixels", "at most 50 million"]),
     (truncate, ["w1.png", "1 of 36 images cannot be used", "Replace or remove"]),
     (lambda path: path.write_text("not an image"), ["w1.png", "not a PNG or JPEG", "Replace or remove"]),
     (lambda path: path.write_bytes(b""), ["w1.png", "Replace or remove"]),
@@ -104,6 +105,7 @@ def leave_one(path):
     (lambda path: (shutil.rmtree(path.parents[1]), path.parents[1].write_text("x")),
      ["is not a folder", "--data-dir"]),
 ])
+@pytest.mark.filterwarnings("error")   # a warning would be a second line
 def test_a_data_folder_that_cannot_be_used_is_one_line_and_stays(train, make_users, tmp_path, contents,
                                                                  damage, parts, line_of):
     data = make_users(tmp_path / "data")

@@ -160,3 +160,10 @@ def test_sigterm_is_as_ctrl_c_and_the_earlier_handler_returns(capsys):
 
     assert run(main, []) == 130 and cleared
     assert capsys.readouterr().err.count("\n") == 1 and signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_terminal_without_the_letters_of_a_name_shows_their_codes():
+    code = "from mdgen.commandline import run; run(lambda argv: print('user \\u674e \\u2026'), [])"
+    environment = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONPATH": str(Path(__file__).parents[1])}
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "user \\u674e \\u2026\n", "")

@@ -107,6 +107,7 @@ def test_dry_run_of_the_cpu_presets(run_script, preset, tmp_path, monkeypatch):
     outcome = run_script("train.py", "--preset", preset, "--dry-run")
     config = Config.from_json(outcome.out[:outcome.out.index("\n}") + 2])
     assert outcome.status == 0 and config.preset == preset
+    assert f"{8 if preset == 'demo' else 10} users (ID_1" in outcome.out
     assert f"1 x 64 x 64   latents {config.vae.latent_channels} x 16 x 16" in outcome.out
     assert not list(tmp_path.iterdir())
 

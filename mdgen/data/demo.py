@@ -25,6 +25,7 @@ RADAR = Radar(carrier_hz=77e9, prf_hz=10000.0, height_m=1.0)
 DURATION_S = 2.2  # about four steps
 START_JITTER = 0.02  # deviation of a window's start from a heel strike, in gait cycles
 VELOCITY_SPAN = (-1.5, 6.0)
+NUM_USERS = 8
 TRUTH_FILE = "walkers.json"
 VERSION = 1  # raise it when the same request would draw other images
 IMAGES_PER_WORKER = 24  # fewer do not repay a new process
@@ -36,7 +37,7 @@ PERSONS = dict(height=(1.55, 1.92), speed=(0.95, 1.45), cadence=(0.92, 1.08), hi
                build=(0.85, 1.25), phase_shift=(-0.02, 0.02))
 
 
-def demo_walkers(num_users=8, seed=0):
+def demo_walkers(num_users=NUM_USERS, seed=0):
     """num_users Walkers, no two equal in any parameter: each parameter takes evenly spaced values over its
     range in a random order (a Latin hypercube)."""
     rng = np.random.default_rng([seed, 0])
@@ -61,7 +62,7 @@ def demo_recording(walker, seed, user, index, size=64):
     return replace(walker, speed=float(walker.speed * jitter)), options
 
 
-def write_demo_users(root, *, num_users=8, images_per_user=60, size=64, seed=0, workers=None, progress=None):
+def write_demo_users(root, *, num_users=NUM_USERS, images_per_user=60, size=64, seed=0, workers=None, progress=None):
     """Write root/ID_1 .. ID_<num_users>/<user>_<index>.png (8-bit RGB, jet) and root/walkers.json.
 
     size: image side in pixels; rows span -1.5 to 6 m/s (top = fastest approach), columns 2.2 s. workers:

@@ -20,7 +20,6 @@ from mdgen.training.logger import duration
 from mdgen.training.loop import TrainingState
 
 ASSUMED_USERS = 10
-DEMO_USERS = 8   # whom data/demo.py simulates; not imported, since the simulator loads only for those who need it
 
 
 def dry_run(config: Config, users: Users | None, num_users: int | None, device) -> list[str]:
@@ -29,8 +28,7 @@ def dry_run(config: Config, users: Users | None, num_users: int | None, device) 
     users: of the data folder; None if none was given, then `num_users` (or 10) are assumed and colour channels
     "auto" count as one intensity channel.
     """
-    assumed = num_users or (DEMO_USERS if config.preset == "demo" else ASSUMED_USERS)
-    names = users.names if users else [f"ID_{i + 1}" for i in range(assumed)]
+    names = users.names if users else [f"ID_{i + 1}" for i in range(num_users or assumed_users(config))]
     channels = users.channels if users else config.data.channels.replace("auto", "intensity")
     run = RunFolder(Path("."), config, Users(names, "", channels, None))
     vae, unet = run.new_vae(), run.new_unet()
@@ -51,6 +49,14 @@ def dry_run(config: Config, users: Users | None, num_users: int | None, device) 
 
     lines.append(stage_line("diffusion", unet, config.diffusion_training, unet_loss, device))
     return lines
+
+
+def assumed_users(config: Config) -> int:
+    """How many users a run without a data folder has: for the demo those it would simulate."""
+    if config.preset != "demo":
+        return ASSUMED_USERS
+    from mdgen.data.demo import NUM_USERS   # the simulator loads only for those who need it
+    return NUM_USERS
 
 
 def vae_loss(vae: VAE, config: Config, image, count: int, device, generator):

@@ -48,8 +48,8 @@ def open_run(config: Config, data_dir: Path | None, output_dir: Path, num_users:
     output_dir = Path(output_dir)
     refuse_file(output_dir)
     if data_dir is not None and output_dir.resolve().is_relative_to(Path(data_dir).resolve()):
-        raise RequestError(f"--output-dir {output_dir} lies in the data folder {data_dir}, where the run would be taken "
-                           "for a user; give a folder outside it")
+        raise RequestError(f"--output-dir {output_dir} lies in the data folder {data_dir}, where the run would be "
+                           "taken for a user; give a folder outside it")
     make_schedule(config.diffusion)   # refuses noise levels that float32 cannot tell apart
     folders = read_users(config, resolve_data_dir(config, data_dir, output_dir), output_dir, num_users)
     split = Split.of(folders, config.data)   # before anything is written: it may refuse the data

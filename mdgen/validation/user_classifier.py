@@ -68,7 +68,8 @@ def train_judge(split: Split, config: EvaluationConfig, folder: Path, *, seed: i
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = UserClassifier(split.folders.images.shape[1], len(split.folders.users)).to(device)
-        training = TrainingConfig(steps=config.classifier_steps, batch_size=max(1, config.classifier_batch_size // distributed.world_size()),
+        share = max(1, config.classifier_batch_size // distributed.world_size())   # the key knows no processes
+        training = TrainingConfig(steps=config.classifier_steps, batch_size=share,
                                   learning_rate=config.classifier_learning_rate, weight_decay=0.05,
                                   warmup_steps=min(50, config.classifier_steps // 10), ema_decay=0.98,
                                   precision="off", preview_every=0, save_every=200)

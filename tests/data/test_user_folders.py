@@ -1,3 +1,4 @@
+import errno
 import os
 from pathlib import Path
 
@@ -296,3 +297,16 @@ def test_gait10_is_jet_with_the_torso_where_it_was_measured():
     for user in range(10):
         ridge = data.images[data.labels == user].float().mean(dim=(0, 1, 3)).argmax().item()
         assert 150 <= ridge <= 185
+
+
+def test_a_disk_that_is_full_is_named_and_not_filled_further(tmp_path, monkeypatch):
+    root, cache = tree(tmp_path / "data"), tmp_path / "cache"
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(image_files.os, "replace", full)
+    for _ in range(2):
+        with pytest.raises(RunError, match="cache .*No space left.*make room"):
+            UserFolders(root, cache_dir=cache)
+    assert not list(cache.iterdir())
