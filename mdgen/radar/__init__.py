@@ -4,8 +4,9 @@ spectrogram."""
 
 from mdgen.radar.echo import Radar, radar_echo
 from mdgen.radar.gait import Walk, Walker, simulate_walk
+from mdgen.radar.motion import StopAndGo, Straight, TurnBack
 from mdgen.radar.measures import bandwidth, cadence, envelope, limb_amplitude, torso_line
 from mdgen.radar.spectrogram import Spectrogram, spectrogram, walking_spectrogram
 
-__all__ = ["Radar", "Spectrogram", "Walk", "Walker", "bandwidth", "cadence", "envelope", "limb_amplitude",
+__all__ = ["Radar", "Spectrogram", "StopAndGo", "Straight", "TurnBack", "Walk", "Walker", "bandwidth", "cadence", "envelope", "limb_amplitude",
            "radar_echo", "simulate_walk", "spectrogram", "torso_line", "walking_spectrogram"]

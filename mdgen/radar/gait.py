@@ -5,44 +5,41 @@ personification", The Visual Computer 6 (1990): curves of relative speed RV = v 
 cycle time, with heel strike of the right foot at 0. World axes: x forward, y left, z up, floor near z = 0, in
 metres and seconds.
 
-Two decisions of ours. The root moves at constant mean speed and the stance foot is not anchored: the
-published model is pure forward kinematics, anchoring would take the exact mean speed away (it is the ground
-truth of the measures), and measured radar images show the short receding spikes at toe-off that the slide
-makes. And where the printed trunk amplitudes change sign below RV = 0.5 we keep the sign of the faster
-regimes, so that the motion is continuous.
+Two decisions of ours. The root keeps its mean speed, and the stance foot of the published model, which is pure
+forward kinematics, slides; `foot_lock` takes the slide away on demand by bending the legs, never by changing the
+trunk, whose speed is the ground truth of the measures. And where the printed trunk amplitudes change sign below
+RV = 0.5 we keep the sign of the faster regimes, so that the motion is continuous.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
+from scipy.interpolate import CubicSpline, PchipInterpolator
 
 from mdgen.errors import RequestError
+from mdgen.radar.foot_lock import locked_legs
+from mdgen.radar.motion import Straight, follow
+from mdgen.radar.skeleton import HIP_HEIGHT, RADII, SEGMENTS, forward_kinematics, rotate
 
-# Lengths as fractions of body height.
-HEAD, NECK, TORSO, HALF_SHOULDER, HALF_HIP = 0.130, 0.052, 0.288, 0.259 / 2, 0.191 / 2
-THIGH, SHANK, FOOT_LENGTH, FOOT_HEIGHT, UPPER_ARM, FOREARM = 0.245, 0.246, 0.143, 0.039, 0.188, 0.145
-HIP_HEIGHT = THIGH + SHANK + FOOT_HEIGHT
-
-# Radii in metres of the spheroids that stand for the segments, for build = 1.
-RADII = dict(torso=0.15, head=0.10, shoulder=0.06, upper_arm=0.06, forearm=0.05, hip=0.07, thigh=0.07,
-             shank=0.06, foot=0.05)
-PAIRED = ("shoulder", "upper_arm", "forearm", "hip", "thigh", "shank", "foot")
-SEGMENTS = ("torso", "head") + tuple(f"{side}_{part}" for part in PAIRED for side in ("left", "right"))
+SPEED_LEVELS = 9  # speeds between standing and full speed, between which a changing walk is interpolated
+STANDING = 1e-3  # the share of the speed that stands for 0, where the cycle has no duration
+LIMP_PACE, SPARING = 0.6, 0.35  # change of pace, and loss of the spared leg's joint angles, at limp = 1
 
 
 @dataclass(frozen=True)
 class Walker:
     """One person's way of walking; every field is a plain number, so dataclasses.asdict gives JSON and back.
 
-    height (m) and speed (m/s) set the model. cadence multiplies its step rate at unchanged speed; the hip
-    swing is divided by it, because stride = speed / stride rate. hip, knee, ankle, shoulder and elbow
-    multiply joint angles, arm_swing the whole arm, sway the trunk's lateral and vertical motion, surge its
-    fore-aft motion and pitch. surge = 1 is the published curve, slowest at heel strike; measured torso lines
-    are fastest there, which a negative surge gives. asymmetry a scales left joint angles by 1 + a and right
-    ones by 1 - a. build multiplies segment radii. phase_shift delays knee, ankle and elbow against hip and
-    shoulder, as a fraction of the cycle. Raises RequestError where speed / hip height leaves (0, 3], the
-    range of the model, or a size is not positive.
+    height (m) and speed (m/s) set the model; all else are factors of it, 1 being the published curve.
+    cadence: step rate at unchanged speed; the hip swing is divided by it, because stride = speed / stride rate.
+    hip, knee, ankle, shoulder, elbow: joint angles. arm_swing: the whole arm; left_arm, right_arm: one of them, so
+    that 0.1 carries a bag. sway: the trunk's lateral and vertical motion. surge: its fore-aft motion and pitch; at 1
+    slowest at heel strike, while measured torso lines are fastest there, which a negative surge gives. asymmetry a:
+    left joint angles times 1 + a, right ones times 1 - a. limp in (-1, 1): how much the left leg (negative: the
+    right) is spared, by a shorter stance and smaller, stiffer swing. build: segment radii. phase_shift: delay of
+    knee, ankle and elbow against hip and shoulder, in cycles. foot_lock in [0, 1]: share of the stance foot's slide
+    that is taken away.
+    Raises RequestError where speed / hip height leaves (0, 3], the range of the model, or a field its own.
     """
 
     height: float = 1.75
@@ -59,11 +56,19 @@ class Walker:
     asymmetry: float = 0.0
     build: float = 1.0
     phase_shift: float = 0.0
+    left_arm: float = 1.0
+    right_arm: float = 1.0
+    limp: float = 0.0
+    foot_lock: float = 0.0
 
     def __post_init__(self):
         for name in ("height", "cadence", "build"):
             if not getattr(self, name) > 0:
                 raise RequestError(f"walker {name} is {getattr(self, name)}; it must be positive")
+        if not -1 < self.limp < 1:
+            raise RequestError(f"walker limp is {self.limp}; expected above -1 and below 1, 0 for none")
+        if not 0 <= self.foot_lock <= 1:
+            raise RequestError(f"walker foot_lock is {self.foot_lock}; expected a share from 0 to 1")
         if not 0 < self.relative_speed <= 3:
             fastest = 3 * HIP_HEIGHT * self.height
             raise RequestError(f"walker speed {self.speed} m/s is {self.relative_speed:.2f} hip heights per "
@@ -84,6 +89,16 @@ class Walker:
     def step_rate_hz(self):
         """Steps per second."""
         return 2 / self.cycle_s
+
+    @property
+    def stride_m(self):
+        """Length of a stride (two steps) in metres; Walker(..., cadence=c) has 1 / c of the model's."""
+        return self.speed * self.cycle_s
+
+    @property
+    def support(self):
+        """Stance time of a foot as a share of the cycle."""
+        return 0.752 - 0.143 / self.cycle_s
 
 
 @dataclass(frozen=True)
@@ -108,20 +123,48 @@ class Walk:
         return (self.start[i] + self.end[i]) / 2, (self.start_velocity[i] + self.end_velocity[i]) / 2
 
 
-def simulate_walk(walker, times, start_phase=0.0, step_s=1e-4):
-    """Walk along +x from the origin.
+def simulate_walk(walker, times, start_phase=0.0, motion=Straight(), step_s=1e-4):
+    """Walk from the origin, at first along +x.
 
-    times: [T] s, any order and spacing. start_phase: gait phase in cycles at time 0 (0 = right heel strike).
-    step_s: half width in s of the central difference that gives the velocities. Returns a Walk.
+    times: [T] s, any order and spacing. start_phase: gait phase in cycles at time 0 (0 = right heel strike). motion:
+    where to and how fast (motion.py). step_s: half width in s of the central difference that gives the velocities.
+    Returns a Walk.
     """
     times = np.asarray(times, np.float64)
     stacked = (times + step_s * np.array([[-1.0], [0.0], [1.0]])).ravel()
-    ends = segment_ends(walker, stacked, start_phase)
+    ends = segment_ends(walker, stacked, start_phase, motion)
     start, end = (p.reshape(len(SEGMENTS), 3, len(times), 3) for p in ends)
     velocity = [(p[:, 2] - p[:, 0]) / (2 * step_s) for p in (start, end)]
     parts = (name.removeprefix("left_").removeprefix("right_") for name in SEGMENTS)
     radius = walker.build * np.array([RADII[part] for part in parts])
     return Walk(SEGMENTS, times, start[:, 1], end[:, 1], *velocity, radius)
+
+
+def segment_ends(walker, times, start_phase, motion):
+    """(start, end), each [S, T, 3] m in the order of SEGMENTS, at times [T] s."""
+    path, heading, phase = follow(motion, times, walker.speed, walker.cycle_s)
+    phase = phase + start_phase
+    if type(motion) is Straight:
+        angle, trunk = joint_angles(walker, phase), trunk_motion(walker, phase)
+    else:
+        angle, trunk = at_speeds(walker, phase, motion.speed_share(times))
+    place = np.append(path, np.zeros_like(path[:, :1]), axis=1)
+    ends = forward_kinematics(angle, trunk, walker.height)
+    return tuple((p if type(motion) is Straight else rotate(p, heading, 0, 1)) + place for p in ends)
+
+
+def at_speeds(walker, phase, share):
+    """Joint angles and trunk motion at gait phase [T] while the speed is share [T] of the walker's: a cubic spline
+    through walkers of SPEED_LEVELS speeds, so that no velocity jumps."""
+    levels = np.linspace(0, 1, SPEED_LEVELS)
+    weight = CubicSpline(levels, np.eye(SPEED_LEVELS))(np.clip(share, 0, 1)).T  # [levels, T]
+    angle, trunk = {}, []
+    for level, own in zip(levels, weight, strict=True):
+        slower = replace(walker, speed=walker.speed * max(level, STANDING))
+        for joint, value in joint_angles(slower, phase).items():
+            angle[joint] = angle.get(joint, 0) + own * value
+        trunk.append([own * part.T for part in trunk_motion(slower, phase)])
+    return angle, [sum(parts).T for parts in zip(*trunk, strict=True)]
 
 
 def control_points(relative_speed, support):
@@ -162,24 +205,47 @@ def periodic_curve(phase, times, values):
 
 def joint_angles(walker, phase):
     """Flexions in radians, joint -> [2, T] (left, right), at gait phase [T] in cycles of the right leg."""
-    rv, support = walker.relative_speed, 0.752 - 0.143 / walker.cycle_s
+    angles = free_angles(walker, phase)
+    if walker.foot_lock:
+        def free(p):
+            return limped(walker, p), free_angles(walker, p), trunk_motion(walker, p)[0]
+
+        for joint, change in locked_legs(walker, phase, free).items():
+            angles[joint] = angles[joint] + change
+    return angles
+
+
+def free_angles(walker, phase):
+    """As joint_angles, without foot_lock."""
+    phase = limped(walker, phase)
+    rv, spared = walker.relative_speed, 1 - SPARING * np.clip([[walker.limp], [-walker.limp]], 0, 1)  # [2, 1]
     sides = np.stack([phase + 0.5, phase])  # [2, T]
-    gain = dict(hip=walker.hip / walker.cadence, knee=walker.knee, ankle=walker.ankle,
-                shoulder=walker.shoulder * walker.arm_swing, elbow=walker.elbow * walker.arm_swing)
+    arms = walker.arm_swing * np.array([[walker.left_arm], [walker.right_arm]])
+    gain = dict(hip=walker.hip / walker.cadence * spared, knee=walker.knee * spared, ankle=walker.ankle * spared,
+                shoulder=walker.shoulder * arms, elbow=walker.elbow * arms)
     delay = dict(hip=0.0, knee=walker.phase_shift, ankle=walker.phase_shift, elbow=walker.phase_shift)
     degrees = {joint: periodic_curve(sides - delay[joint], *points)
-               for joint, points in control_points(rv, support).items()}
+               for joint, points in control_points(rv, walker.support).items()}
     degrees["shoulder"] = 3 - 9.88 * rv * (0.5 + np.cos(2 * np.pi * sides))
     side_gain = 1 + walker.asymmetry * np.array([[1.0], [-1.0]])
     return {joint: np.deg2rad(angle * gain[joint] * side_gain) for joint, angle in degrees.items()}
 
 
+def limped(walker, phase):
+    """Gait phase [T] with an uneven pace: quick while the spared leg stands alone, slow on the other; equal to
+    `phase` at the right heel strike (antalgic gait)."""
+    if not walker.limp:
+        return phase
+    return phase + LIMP_PACE * walker.limp / (2 * np.pi) * (np.cos(2 * np.pi * phase) - 1)
+
+
 def trunk_motion(walker, phase):
     """Sway [T, 3] in m added to the path, and four rotations [T] in radians: upper-body pitch, pelvis roll,
     pelvis yaw, thorax yaw. Yaw is counted so that the hip of the leading leg is in front."""
+    phase = limped(walker, phase)
     rv, turn = walker.relative_speed, 2 * np.pi * phase
     slow = min(rv, 0.5) * (1 - min(rv, 0.5)) / 0.25  # 1 from RV = 0.5 on
-    lead = 2 * (0.625 - (0.752 - 0.143 / walker.cycle_s))
+    lead = 2 * (0.625 - walker.support)
     vertical = 0.015 * rv * (np.sin(2 * turn - 0.7 * np.pi) - 1)
     lateral = -0.032 * slow * np.sin(turn - 0.2 * np.pi)
     forward = -0.021 * slow * np.sin(2 * turn + 2 * np.pi * lead)
@@ -191,47 +257,3 @@ def trunk_motion(walker, phase):
     thorax = periodic_curve(phase, np.array([0.1, 0.4, 0.6, 0.9]), np.array([4, -4.5, -4, 4.5]) / 3 * rv)
     sway = np.stack([walker.surge * forward, walker.sway * lateral, walker.sway * vertical], axis=-1)
     return sway, *np.deg2rad([pitch, roll, 4 * rv * np.cos(turn), -thorax])
-
-
-def segment_ends(walker, times, start_phase):
-    """Forward kinematics: (start, end), each [S, T, 3] m in the order of SEGMENTS, at times [T] s."""
-    phase = times / walker.cycle_s + start_phase
-    sway, pitch, roll, pelvis_yaw, thorax_yaw = trunk_motion(walker, phase)
-    angle, h = joint_angles(walker, phase), walker.height
-    side = h * np.array([[[0, 1.0, 0]], [[0, -1.0, 0]]])  # [2, 1, 3] left, right
-    down = h * np.array([0, 0, -1.0])
-
-    def lower(p):
-        return rotate(rotate(p, pelvis_yaw, 0, 1), roll, 1, 2)
-
-    def upper(p):
-        return rotate(rotate(p, thorax_yaw, 0, 1), pitch, 0, 2)
-
-    shank = rotate(SHANK * down, -angle["knee"], 0, 2)  # [2, T, 3]
-    foot = rotate(h * np.array([FOOT_LENGTH, 0, -FOOT_HEIGHT]), angle["ankle"], 0, 2)
-    foot = rotate(foot, -angle["knee"], 0, 2)
-    hip = HALF_HIP * side + 0 * shank
-    knee = hip + rotate(THIGH * down, angle["hip"], 0, 2)
-    ankle = knee + rotate(shank, angle["hip"], 0, 2)
-    toe = ankle + rotate(foot, angle["hip"], 0, 2)
-    shoulder = HALF_SHOULDER * side - TORSO * down + 0 * shank
-    elbow = shoulder + rotate(UPPER_ARM * down, angle["shoulder"], 0, 2)
-    hand = elbow + rotate(rotate(FOREARM * down, angle["elbow"], 0, 2), angle["shoulder"], 0, 2)
-
-    base = np.zeros_like(sway)
-    neck, chin, crown = (upper(base - length * down) for length in (TORSO, TORSO + NECK, TORSO + NECK + HEAD))
-    hip, knee, ankle, toe = map(lower, (hip, knee, ankle, toe))
-    shoulder, elbow, hand = map(upper, (shoulder, elbow, hand))
-    starts = [base[None], chin[None], [neck, neck], shoulder, elbow, [base, base], hip, knee, ankle]
-    ends = [neck[None], crown[None], shoulder, elbow, hand, hip, knee, ankle, toe]
-    root = sway + np.outer(times, [walker.speed, 0, 0]) - HIP_HEIGHT * down
-    return np.concatenate(starts) + root, np.concatenate(ends) + root
-
-
-def rotate(points, angle, i, j):
-    """Turn points [..., 3] by angle [...] rad in the plane of axes i, j (from i towards j)."""
-    c, s = np.cos(angle), np.sin(angle)
-    out = np.broadcast_to(points, np.broadcast_shapes(points.shape, c.shape + (3,))).copy()
-    out[..., i] = points[..., i] * c - points[..., j] * s
-    out[..., j] = points[..., i] * s + points[..., j] * c
-    return out

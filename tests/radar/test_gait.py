@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mdgen.errors import RequestError
-from mdgen.radar import Walker, gait, simulate_walk
+from mdgen.radar import StopAndGo, TurnBack, Walker, gait, simulate_walk, skeleton
 
 # Height, speed -> RV, stride, cycle, step rate, support, extreme forward speeds of segment middles: computed
 # independently of this code, without pelvis roll and upper-body pitch.
@@ -61,7 +61,7 @@ def test_left_limbs_are_mirrored_right_limbs_half_a_cycle_later(fields):
     walker = Walker(**fields)
     times, half = np.linspace(0, walker.cycle_s, 200), walker.cycle_s / 2
     now, later = simulate_walk(walker, times), simulate_walk(walker, times + half)
-    for part in gait.PAIRED:
+    for part in skeleton.PAIRED:
         right, left = now.middle(f"right_{part}")[0], later.middle(f"left_{part}")[0]
         np.testing.assert_allclose(left * [1, -1, 1] - [walker.speed * half, 0, 0], right, atol=1e-9)
 
@@ -89,7 +89,7 @@ def test_angle_curves_pass_through_their_control_points(fields):
 @pytest.mark.parametrize("border", [0.5, 1.3])
 def test_speed_regimes_meet_without_a_jump(border):
     phase = np.linspace(0, 1, 101)
-    speeds = [border * gait.HIP_HEIGHT * 1.7 * (1 + e) for e in (-1e-6, 1e-6)]
+    speeds = [border * skeleton.HIP_HEIGHT * 1.7 * (1 + e) for e in (-1e-6, 1e-6)]
     below, above = (gait.joint_angles(Walker(height=1.7, speed=v), phase) for v in speeds)
     for joint in ("hip", "knee", "elbow"):
         np.testing.assert_allclose(below[joint], above[joint], atol=0.02)  # the published hip jumps 0.6 deg
@@ -148,6 +148,115 @@ def test_walker_survives_json_and_refuses_what_the_model_does_not_cover():
         Walker(height=-1)
     with pytest.raises(RequestError):
         Walker(speed=0)
+    with pytest.raises(RequestError, match="limp is 1"):
+        Walker(limp=1)
+    with pytest.raises(RequestError, match="foot_lock is 1.5"):
+        Walker(foot_lock=1.5)
+
+
+def test_stride_is_speed_over_stride_rate():
+    assert Walker(height=1.75, speed=1.3).stride_m == pytest.approx(1.48, abs=0.006)
+    assert Walker(cadence=1.1).stride_m == pytest.approx(Walker().stride_m / 1.1)
+
+
+# --- planted feet ---
+
+def lowest_foot_velocity(walker):
+    """Forward velocity [T] m/s of the lower of the right foot's ends, over the middle of its stance."""
+    times = np.linspace(0.08, walker.support - 0.08, 200) * walker.cycle_s
+    walk = simulate_walk(walker, times)
+    foot, up = walk.names.index("right_foot"), np.array([0, 0, 0.039 * walker.height])
+    heel, toe = walk.start[foot] - up, walk.end[foot]
+    return np.where(heel[:, 2] < toe[:, 2] - 0.02, walk.start_velocity[foot, :, 0], walk.end_velocity[foot, :, 0])
+
+
+@pytest.mark.parametrize("fields", REGIMES)
+def test_a_locked_foot_stands_still_while_it_bears_the_body(fields):
+    sliding, locked = (np.abs(lowest_foot_velocity(Walker(**fields, foot_lock=f))).mean() for f in (0.0, 1.0))
+    assert sliding > 0.2 and locked < 0.3 * sliding
+
+
+@pytest.mark.parametrize("fields", REGIMES)
+def test_locking_the_feet_leaves_trunk_lengths_and_symmetry_alone(fields):
+    free, locked = Walker(**fields), Walker(**fields, foot_lock=1.0)
+    times = np.linspace(0, locked.cycle_s, 120)
+    first, second = simulate_walk(free, times), simulate_walk(locked, times)
+    np.testing.assert_array_equal(second.middle("torso")[1], first.middle("torso")[1])
+    lengths = [np.linalg.norm(walk.end - walk.start, axis=-1) for walk in (first, second)]
+    np.testing.assert_allclose(lengths[1], lengths[0], rtol=1e-9)
+    later = simulate_walk(locked, times + locked.cycle_s / 2)
+    np.testing.assert_allclose(later.middle("left_shank")[1] * [1, -1, 1], second.middle("right_shank")[1], atol=2e-3)
+
+
+# --- other motion ---
+
+def heel_strikes(walk, side):
+    """Times of the foremost places of a foot before the body, about its heel strikes."""
+    ahead = walk.middle(f"{side}_foot")[0][:, 0] - walk.middle("torso")[0][:, 0]
+    return walk.times[1:-1][(ahead[1:-1] > ahead[:-2]) & (ahead[1:-1] >= ahead[2:])]
+
+
+def test_a_limp_shortens_the_step_on_the_spared_leg_and_its_swing():
+    walker = Walker(limp=0.6)
+    walk = simulate_walk(walker, np.arange(0, 4 * walker.cycle_s, 2e-3))
+    left, right = heel_strikes(walk, "left"), heel_strikes(walk, "right")
+    bearing = (right[right > left[0]][0] - left[0]) / walker.cycle_s      # from left heel strike to right
+    assert 0.3 < bearing < 0.45
+    np.testing.assert_allclose(np.diff(left), walker.cycle_s, rtol=0.02)  # the cadence stays
+    reach = {side: np.ptp(walk.middle(f"{side}_foot")[0][:, 0] - walk.middle("torso")[0][:, 0])
+             for side in ("left", "right")}
+    assert reach["left"] < 0.9 * reach["right"]
+    mirrored = simulate_walk(Walker(limp=-0.6), np.arange(0, 4 * walker.cycle_s, 2e-3))
+    assert np.ptp(mirrored.middle("right_foot")[1][:, 0]) < np.ptp(mirrored.middle("left_foot")[1][:, 0])
+
+
+def test_a_carried_bag_stills_one_arm_alone():
+    times = np.linspace(0, 2, 400)
+    plain, bag = simulate_walk(Walker(), times), simulate_walk(Walker(left_arm=0.1), times)
+
+    def swing(walk, name):
+        return np.ptp(walk.middle(name)[0][:, 0] - walk.start[walk.names.index(name.replace("fore", "upper_"))][:, 0])
+
+    assert swing(bag, "left_forearm") < 0.25 * swing(plain, "left_forearm")
+    for name in plain.names:
+        if name not in ("left_forearm", "left_upper_arm"):
+            np.testing.assert_array_equal(bag.middle(name)[0], plain.middle(name)[0])
+
+
+def test_stop_and_go_stands_walks_again_and_is_the_plain_walk_before():
+    walker, times = Walker(foot_lock=1.0), np.arange(0, 6, 2e-3)
+    walk = simulate_walk(walker, times, 0.2, StopAndGo(stop_s=2.0, pause_s=1.0, ramp_s=0.8))
+    plain = simulate_walk(walker, times, 0.2)
+    standing = (times > 2.05) & (times < 2.95)
+    assert np.abs(walk.end_velocity[:, standing]).max() < 0.05
+    np.testing.assert_allclose(walk.end[:, times < 1.1], plain.end[:, times < 1.1], atol=1e-6)
+    after = walk.middle("torso")[1][(times > 4.0) & (times < 4.0 + walker.cycle_s), 0]
+    assert after.mean() == pytest.approx(walker.speed, rel=0.02)
+    numeric = np.gradient(walk.end, times, axis=1)[:, 1:-1]
+    assert np.abs(numeric - walk.end_velocity[:, 1:-1]).max() < 0.15       # nothing jumps
+    torso = walk.middle("torso")[0][:, 0]
+    assert torso[-1] == pytest.approx(plain.middle("torso")[0][-1, 0] - walker.speed * 1.8, abs=0.1)
+
+
+def test_turning_back_walks_the_other_way_with_the_same_body():
+    walker, times = Walker(), np.arange(0, 6, 2e-3)
+    walk = simulate_walk(walker, times, 0.0, TurnBack(at_s=2.0, turn_s=1.5, slowest=0.4))
+    speed = walk.middle("torso")[1][:, 0]
+    cycle = int(walker.cycle_s / 2e-3)
+    assert speed[:cycle].mean() == pytest.approx(walker.speed, rel=0.01)
+    assert speed[-cycle:].mean() == pytest.approx(-walker.speed, rel=0.02)
+    shoulders = [walk.middle(f"{side}_shoulder")[0] for side in ("left", "right")]
+    across = (shoulders[0] - shoulders[1])[:, 1]
+    assert across[0] > 0.15 and across[-1] < -0.15                         # left is now on the other side
+    lengths = np.linalg.norm(walk.end - walk.start, axis=-1)
+    np.testing.assert_allclose(lengths, lengths[:, :1] + 0 * lengths, rtol=1e-6)
+
+
+def test_impossible_motions_are_refused():
+    with pytest.raises(RequestError, match="ramp_s is 0 s"):
+        StopAndGo(ramp_s=0)
+    with pytest.raises(RequestError, match="slowest is 0;"):
+        TurnBack(slowest=0)
 
 
 def test_radar_package_works_without_torch():
