@@ -99,8 +99,8 @@ def walking_spectrogram(walker, radar=Radar(), *, duration_s=2.2, start_phase=0.
     image: keyword arguments of spectrogram; echo: keyword arguments of radar_echo (range, heading, noise,
     seed).
     """
-    times = np.arange(round(duration_s * 400) + 1) / 400
-    signal = radar_echo(simulate_walk(walker, times, start_phase), radar, **echo)
+    walk = simulate_walk(walker, radar.cell_times(duration_s), start_phase)
+    signal = radar_echo(walk, radar, duration_s=duration_s, **echo)
     return spectrogram(signal, radar, **(image or {}))
 
 

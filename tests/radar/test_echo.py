@@ -3,7 +3,7 @@ import pytest
 
 from mdgen.errors import RequestError
 from mdgen.radar import Radar, Walk, Walker, radar_echo, simulate_walk
-from mdgen.radar.echo import ellipsoid_rcs, visibility
+from mdgen.radar.scatterers import ellipsoid_rcs, visibility
 
 RADAR = Radar(carrier_hz=24e9, prf_hz=3000.0, height_m=0.0)
 TIMES = np.arange(401) / 400
