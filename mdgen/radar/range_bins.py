@@ -1,4 +1,4 @@
-"""Raw chirps of an FMCW radar -> slow-time signals of the range bins in which the body is."""
+"""Range bins of an FMCW radar -> slow-time signals of those in which the body is."""
 
 import numpy as np
 from scipy.fft import fft, rfft
@@ -8,17 +8,25 @@ TRACK_BLOCK_S, TRACK_BLOCKS = 0.05, 9  # the body's range is a median over 0.45 
 
 
 def body_bins(chirps, bins, prf_hz):
-    """Slow-time signals of the range bins about the body, [..., B, N] complex, B at least the bins it passes.
+    """Slow-time signals of the range bins about the body, as `near_body` gives them, of raw samples.
 
     chirps: [..., F, N] raw samples of N chirps, real or complex. A Hann window and a Fourier transform over F give
-    range bins (of c / (2 bandwidth) metres); what stands still is taken out by its mean. The body is at the
-    strongest bin, smoothed over time. Each bin is faded in and out as the body comes and goes, within one bin's
-    passage, slowly enough to leave the Doppler of its echo alone.
+    range bins (of c / (2 bandwidth) metres); what stands still is taken out by its mean.
     """
     transform = fft if np.iscomplexobj(chirps) else rfft
     window = np.hanning(chirps.shape[-2] + 2)[1:-1, None].astype(chirps.real.dtype)
     profile = transform(chirps * window, axis=-2, overwrite_x=True)  # [..., R, N]
-    profile -= profile.mean(axis=-1, keepdims=True)
+    return near_body(profile, bins, prf_hz)
+
+
+def near_body(profile, bins, prf_hz):
+    """Slow-time signals of the range bins about the body, [..., B, N] complex, B at least the bins it passes.
+
+    profile: [..., R, N] complex of R range bins, whose mean is taken out. The body is at the strongest bin, smoothed
+    over time. Each bin is faded in and out as the body comes and goes, within one bin's passage, slowly enough to
+    leave the Doppler of its echo alone.
+    """
+    profile = profile - profile.mean(axis=-1, keepdims=True)
     power = np.abs(profile) ** 2
     distance = np.abs(np.arange(profile.shape[-2])[:, None] - body_track(power, prf_hz))  # [R, N]
     weight = np.clip((bins + 1) / 2 - distance, 0, 1).astype(power.dtype)

@@ -13,7 +13,7 @@ from mdgen.errors import RequestError
 from mdgen.radar.echo import Radar
 from mdgen.radar.range_bins import body_bins
 from mdgen.radar.recording_files import open_arrays, spelled
-from mdgen.radar.spectrogram import Spectrogram, area_mean, spectrogram
+from mdgen.radar.spectrogram import cell_image, spectrogram
 
 OBVIOUS_RATIO = 16  # an axis this many times as long as any other is slow time without being named
 DB_SPAN = (3.0, 500.0)  # least and largest span of a window's decibels
@@ -138,16 +138,11 @@ class PowerMatrix:
     def image(self, recording, first, stop):
         """The same of columns."""
         power = self.power(recording.path, recording.read(first, stop).astype(np.float64), first)
-        low, high = self.velocity_span
-        velocity_edges, time_edges = (np.linspace(*span, cells + 1) for span, cells in
-                                      zip(((low, high), (0, (stop - first) / self.rate_hz)), self.size, strict=True))
-        cells = area_mean(power[::-1] if self.flip else power, np.linspace(low, high, len(power) + 1), velocity_edges)
-        cells = area_mean(cells.T, np.arange(stop - first + 1) / self.rate_hz, time_edges).T[::-1]  # [H, W]
-        level = 10 * np.log10(np.maximum(cells / max(cells.max(), np.finfo(np.float64).tiny), 1e-30))
-        velocity = ((velocity_edges[1:] + velocity_edges[:-1]) / 2)[::-1]
-        return Spectrogram(np.clip(1 + level / self.dynamic_range_db, 0, 1).astype(np.float32),
-                           (time_edges[1:] + time_edges[:-1]) / 2, velocity,
-                           2 * velocity / Radar(carrier_hz=self.carrier_hz).wavelength_m, self.dynamic_range_db)
+        spans = (self.velocity_span, (0, (stop - first) / self.rate_hz))
+        edges = [np.linspace(*span, cells + 1) for span, cells in zip(spans, power.shape, strict=True)]
+        cell_edges = [np.linspace(*span, cells + 1) for span, cells in zip(spans, self.size, strict=True)]
+        return cell_image(power[::-1] if self.flip else power, edges, cell_edges,
+                          Radar(carrier_hz=self.carrier_hz).wavelength_m, self.dynamic_range_db)
 
     def power(self, path, values, first):
         """Values [Doppler, n] of the file as linear power; RequestError where they cannot be of the scale named."""

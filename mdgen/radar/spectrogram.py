@@ -1,21 +1,21 @@
 """Complex slow-time signal -> short-time Fourier transform -> dB image with axes in s, Hz and m/s."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.signal import ShortTimeFFT, butter, sosfiltfilt
+from scipy.signal import ShortTimeFFT, butter, get_window, sosfiltfilt
 
 from mdgen.errors import RequestError
-from mdgen.radar.echo import Radar, radar_echo
-from mdgen.radar.gait import simulate_walk
+from mdgen.radar.echo import Radar
 
 
 @dataclass(frozen=True)
 class Spectrogram:
-    """image: [H, W] float32 in [0, 1]; 1 is the strongest cell, 0 is dynamic_range_db below it or less.
+    """image: [H, W] float32 in [0, 1]; 1 is reference_db or more, 0 is dynamic_range_db below it or less.
 
     Row 0 is the highest velocity (approaching is positive). velocity [H] m/s and doppler_hz [H] fall from row
-    to row, time_s [W] rises; all are cell centres.
+    to row, time_s [W] rises; all are cell centres. reference_db: power density in dB over 1 / Hz (of a signal without
+    a unit); the strongest cell's where no other was asked for.
     """
 
     image: np.ndarray
@@ -23,41 +23,69 @@ class Spectrogram:
     velocity: np.ndarray
     doppler_hz: np.ndarray
     dynamic_range_db: float
+    reference_db: float
 
 
-def spectrogram(signal, radar=Radar(), *, size=(64, 64), velocity_span=(-1.5, 6.0), window_s=0.03, hop_s=None,
-                dynamic_range_db=40.0, clutter_cutoff=0.08):
+def spectrogram(signal, radar=Radar(), *, size=(64, 64), velocity_span=(-1.5, 6.0), window="blackman", window_s=0.03,
+                overlap_s=None, dynamic_range_db=40.0, reference_db=None, clutter_cutoff=0.08):
     """Time-frequency image of a slow-time signal.
 
     signal: complex [..., N]; leading axes (range bins, receivers) add up in power. size: (H, W) cells.
-    velocity_span: lowest and highest velocity in m/s at the image's edges, within the unambiguous speed.
-    window_s: length of the Blackman window. hop_s: distance of the Fourier frames, at most an image column;
-    by default the largest part of a column that leaves no more than half a window unseen. clutter_cutoff:
-    edge of the static-clutter filter in m/s, 0 = off. A cell is its area's mean power. Raises RequestError
-    where the span would fold or the signal is shorter than the window.
+    velocity_span: lowest and highest velocity in m/s at the image's edges, within the unambiguous speed. window: name
+    of a window of scipy.signal.get_window. window_s: its length. overlap_s: what neighbouring Fourier frames share,
+    at least 0 and less than window_s; by default they lie as far apart as an image column and half a window unseen
+    allow. A cell is its area's mean power density, at least one frame wide. dynamic_range_db, reference_db: as in
+    Spectrogram; None takes the image's peak. clutter_cutoff: edge of the static-clutter filter (MTI) in m/s, 0 = off.
+    Raises RequestError where the span would fold, the signal is shorter than the window, or a setting has no meaning.
     """
     low, high = velocity_span
     limit, least = radar.unambiguous_speed, 4 * max(-low, high) / radar.wavelength_m
     if not -limit <= low < high <= limit:
         raise RequestError(f"velocity_span is ({low:g}, {high:g}) m/s; it must rise and stay within "
                            f"+-{limit:.2f} m/s, or raise prf_hz above {least:.0f} Hz")
+    if not 0 < dynamic_range_db < np.inf:
+        raise RequestError(f"dynamic_range_db is {dynamic_range_db}; expected more than 0")
     signal, samples = np.asarray(signal), round(window_s * radar.prf_hz)
     if signal.shape[-1] < max(samples, size[1]):
         raise RequestError(f"the signal has {signal.shape[-1]} samples, but the window of {window_s:g} s "
                            f"needs {samples} and the image {size[1]}; give a longer signal or less window_s")
     if clutter_cutoff:
         signal = remove_clutter(signal, radar, clutter_cutoff)
-    power, frame_edges, bin_edges = stft_power(signal, radar, samples, size[1], hop_s)
-    time_edges = np.linspace(0, signal.shape[-1] / radar.prf_hz, size[1] + 1)
-    velocity_edges = np.linspace(low, high, size[0] + 1)
-    cells = area_mean(power, bin_edges * radar.wavelength_m / 2, velocity_edges)  # [H, frames]
-    cells = area_mean(cells.T, frame_edges, time_edges).T[::-1]  # [H, W], top = fastest
-    peak = max(float(cells.max()), np.finfo(np.float64).tiny)
-    level = 10 * np.log10(np.maximum(cells / peak, 1e-30))
-    velocity = ((velocity_edges[1:] + velocity_edges[:-1]) / 2)[::-1]
-    return Spectrogram(np.clip(1 + level / dynamic_range_db, 0, 1).astype(np.float32),
-                       (time_edges[1:] + time_edges[:-1]) / 2, velocity, 2 * velocity / radar.wavelength_m,
-                       float(dynamic_range_db))
+    hop = frame_distance(signal.shape[-1] / size[1], samples, overlap_s, radar.prf_hz)
+    power, frame_edges, bin_edges = stft_power(signal, radar, fourier_window(window, samples), hop)
+    edges = (np.linspace(low, high, size[0] + 1), np.linspace(0, signal.shape[-1] / radar.prf_hz, size[1] + 1))
+    return cell_image(power, (bin_edges * radar.wavelength_m / 2, frame_edges), edges, radar.wavelength_m,
+                      dynamic_range_db, reference_db)
+
+
+def cell_image(power, edges, cell_edges, wavelength_m, dynamic_range_db, reference_db=None):
+    """Power [F, T] between edges (velocity [F + 1] m/s rising, time [T + 1] s) -> Spectrogram with cells between
+    cell_edges (the same of H and W)."""
+    cells = area_mean(area_mean(power, edges[0], cell_edges[0]).T, edges[1], cell_edges[1]).T[::-1]  # top = fastest
+    tiny = np.finfo(np.float64).tiny
+    reference = max(float(cells.max()), tiny) if reference_db is None else 10 ** (reference_db / 10)
+    level = 10 * np.log10(np.maximum(cells / reference, 1e-30))
+    velocity, time_s = (((e[1:] + e[:-1]) / 2) for e in cell_edges)
+    return Spectrogram(np.clip(1 + level / dynamic_range_db, 0, 1).astype(np.float32), time_s, velocity[::-1],
+                       2 * velocity[::-1] / wavelength_m, float(dynamic_range_db), float(10 * np.log10(reference)))
+
+
+def gait_normalised(result, step_rate_hz, *, steps=4, start_s=0.0, columns=None):
+    """A Spectrogram whose columns cover the same number of steps whatever the walker's cadence.
+
+    result: a Spectrogram of at least `steps` steps from start_s (s) on. step_rate_hz: true, or by `cadence`. columns:
+    of the new image, by default as before; a new column is the mean of the old ones that it covers. time_s stays in
+    seconds. Raises RequestError where the spectrogram is too short.
+    """
+    half = (result.time_s[1] - result.time_s[0]) / 2
+    end = start_s + steps / step_rate_hz
+    if start_s < result.time_s[0] - half - 1e-9 or end > result.time_s[-1] + half + 1e-9:
+        raise RequestError(f"{steps} steps at {step_rate_hz:.2f} Hz from {start_s:g} s on end at {end:.2f} s, but the "
+                           f"spectrogram ends at {result.time_s[-1] + half:.2f} s; give a longer one or fewer steps")
+    edges = np.linspace(result.time_s[0] - half, result.time_s[-1] + half, len(result.time_s) + 1)
+    new = np.linspace(max(start_s, edges[0]), min(end, edges[-1]), (columns or len(result.time_s)) + 1)
+    image = area_mean(result.image.T.astype(np.float64), edges, new).T
+    return replace(result, image=image.astype(np.float32), time_s=(new[1:] + new[:-1]) / 2)
 
 
 def remove_clutter(signal, radar, cutoff):
@@ -67,13 +95,29 @@ def remove_clutter(signal, radar, cutoff):
     return sosfiltfilt(sos, signal - still, axis=-1)
 
 
-def stft_power(signal, radar, samples, columns, hop_s=None):
-    """Power [F, frames] with edges of the frames [frames + 1] (s) and of the bins [F + 1] (Hz, rising)."""
-    column = signal.shape[-1] / columns
-    hop = column / np.ceil(column / (1.5 * samples)) if hop_s is None else min(column, hop_s * radar.prf_hz)
-    hop = max(1, round(hop))
-    transform = ShortTimeFFT(np.blackman(samples + 2)[1:-1], hop, radar.prf_hz, fft_mode="centered",
-                             mfft=max(samples, 512))
+def fourier_window(name, samples):
+    """Symmetric window [samples] of that name, without the zeros at its ends."""
+    try:
+        return get_window(name, samples + 2, fftbins=False)[1:-1]
+    except ValueError as error:
+        raise RequestError(f"window is {name!r} ({error}); expected a name such as blackman, hann or hamming") from error
+
+
+def frame_distance(column, samples, overlap_s, prf_hz):
+    """Samples from one Fourier frame to the next; column: samples of an image column."""
+    if overlap_s is None:
+        return max(1, round(column / np.ceil(column / (1.5 * samples))))
+    if not 0 <= overlap_s < samples / prf_hz:
+        raise RequestError(f"overlap_s is {overlap_s:g}; expected 0 or more, and less than the window of "
+                           f"{samples / prf_hz:g} s")
+    return max(1, round(min(column, samples - overlap_s * prf_hz)))
+
+
+def stft_power(signal, radar, window, hop):
+    """Power density [F, frames] (over 1 / Hz) with edges of the frames [frames + 1] (s) and of the bins [F + 1]
+    (Hz, rising)."""
+    transform = ShortTimeFFT(window, hop, radar.prf_hz, fft_mode="centered", mfft=max(len(window), 512),
+                             scale_to="psd")
     stop = -(-signal.shape[-1] // hop)
     spectrum = transform.stft(signal, p0=0, p1=stop, k_offset=hop // 2)  # frame centres inside cells
     power = (np.abs(spectrum) ** 2).reshape(-1, *spectrum.shape[-2:]).sum(axis=0)
@@ -91,20 +135,3 @@ def area_mean(values, edges, new_edges):
     whole = np.minimum(place.astype(int), len(edges) - 2)
     at = total[whole] + (place - whole)[:, None] * (total[whole + 1] - total[whole])
     return np.diff(at, axis=0) / np.diff(new_edges)[:, None]
-
-
-def walking_spectrogram(walker, radar=Radar(), *, duration_s=2.2, start_phase=0.0, image=None, **echo):
-    """Simulate one recording of a walker and return its Spectrogram.
-
-    image: keyword arguments of spectrogram; echo: keyword arguments of radar_echo (range, heading, noise,
-    seed).
-    """
-    walk = simulate_walk(walker, radar.cell_times(duration_s), start_phase)
-    signal = radar_echo(walk, radar, duration_s=duration_s, **echo)
-    return spectrogram(signal, radar, **(image or {}))
-
-
-def simulate_image(job):
-    """The image of walking_spectrogram for one job (walker, radar, options), as process pools want it."""
-    walker, radar, options = job
-    return walking_spectrogram(walker, radar, **options).image
