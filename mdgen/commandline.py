@@ -150,6 +150,12 @@ def explain(error: Exception) -> str:
     return f"unexpected {type(error).__name__}: {shortened(error)}; run again with --debug for the traceback"
 
 
+def show_images(done: int, total: int) -> None:
+    """Progress of written images: a plain line at the first, the last, and about twenty between."""
+    if done in (1, total) or done % max(1, total // 20) == 0:
+        print(f"images {done}/{total}", file=sys.stderr, flush=True)
+
+
 def shortened(error, limit: int = 200) -> str:
     text = one_line(error)
     return text if len(text) <= limit else text[:limit] + "…"

@@ -1,108 +1,90 @@
-"""Built-in simulated users: a user-folder tree of walking spectrograms with known ground truth.
+"""Simulated users with known ground truth, written as a user-folder tree.
 
-Each user is a Walker whose parameters stay fixed; each image is a recording of its own (speed jitter,
-heading, start phase, range, noise), so no two images share a time window and any split is free of leaks.
+    python -m mdgen.data.demo DATA --users 8 --images-per-user 60 --size 64 --profile plain77
+
+Each user is a Walker whose parameters stay fixed; each image is a recording of its own (the person's variation, heading,
+start phase, range, noise), so no two images share a time window and any split is free of leaks. DATA/walkers.json says
+all of it for every image, from which `simulate_again` makes the image anew; DATA/data_sheet.md describes the set.
 """
 
+import argparse
 import json
 import multiprocessing
 import os
-import shutil
+import shlex
+import sys
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
-from mdgen.data.colormap import to_color
+from mdgen import commandline
+from mdgen.data.colormap import COLORMAPS, to_color
+from mdgen.data.data_sheet import data_sheet
+from mdgen.data.whole_folder import whole_or_nothing
 from mdgen.errors import RequestError, RunError
-from mdgen.radar.echo import Radar
 from mdgen.radar.gait import Walker
-from mdgen.radar.spectrogram import simulate_image, walking_spectrogram
+from mdgen.radar.population import draw_walkers
+from mdgen.radar.simulation import PROFILES, draw_recording, profile, simulate_image
 
-RADAR = Radar(carrier_hz=77e9, prf_hz=10000.0, height_m=1.0)
-DURATION_S = 2.2  # about four steps
-START_JITTER = 0.02  # deviation of a window's start from a heel strike, in gait cycles
-VELOCITY_SPAN = (-1.5, 6.0)
 NUM_USERS = 8
-TRUTH_FILE = "walkers.json"
-VERSION = 1  # raise it when the same request would draw other images
+TRUTH_FILE, SHEET_FILE = "walkers.json", "data_sheet.md"
+VERSION = 2  # raise it when the same request would draw other images
 IMAGES_PER_WORKER = 24  # fewer do not repay a new process
-
-# Lowest and highest value of each walker parameter among the users.
-PERSONS = dict(height=(1.55, 1.92), speed=(0.95, 1.45), cadence=(0.92, 1.08), hip=(0.88, 1.12),
-               knee=(0.85, 1.12), ankle=(0.8, 1.2), shoulder=(0.85, 1.15), elbow=(0.7, 1.3),
-               arm_swing=(0.5, 1.5), sway=(0.8, 1.2), surge=(-1.3, -0.5), asymmetry=(-0.1, 0.1),
-               build=(0.85, 1.25), phase_shift=(-0.02, 0.02))
+LEAST = dict(version=1, num_users=1, images_per_user=1, size=16, seed=0, workers=1)
 
 
-def demo_walkers(num_users=NUM_USERS, seed=0):
-    """num_users Walkers, no two equal in any parameter: each parameter takes evenly spaced values over its
-    range in a random order (a Latin hypercube)."""
-    rng = np.random.default_rng([seed, 0])
-    share = {name: (rng.permutation(num_users) + 0.5) / num_users for name in PERSONS}
-    return [Walker(**{name: round(float(low + (high - low) * share[name][user]), 4)
-                      for name, (low, high) in PERSONS.items()}) for user in range(num_users)]
+def write_demo_users(root, *, num_users=NUM_USERS, images_per_user=60, size=64, seed=0, profile="plain77",
+                     colormap="jet", workers=None, progress=None):
+    """Write root/ID_1 .. ID_<num_users>/<user>_<index>.png (8-bit RGB), root/walkers.json and root/data_sheet.md.
 
-
-def demo_recording(walker, seed, user, index, size=64):
-    """One image's own draw: (walker with jittered speed, keyword arguments of walking_spectrogram).
-
-    Depends on (seed, user, index) alone, so neither the number of workers nor of images changes it. Windows begin
-    near a heel strike of either foot, as data sets cut by gait detection do; a free phase would need more images.
-    """
-    rng = np.random.default_rng([seed, 1, user, index])
-    jitter = 1 + 0.04 * np.clip(rng.standard_normal(), -2.5, 2.5)
-    phase = (0.5 * rng.integers(2) + START_JITTER * rng.standard_normal()) % 1
-    options = dict(duration_s=DURATION_S, start_phase=float(phase), range_m=float(rng.uniform(9, 14)),
-                   heading_deg=float(rng.uniform(-10, 10)), snr_db=float(rng.uniform(20, 30)),
-                   clutter_db=float(rng.uniform(-15, -5)), bursts=int(rng.random() < 0.05),
-                   seed=[seed, 2, user, index], image=image_options(size))
-    return replace(walker, speed=float(walker.speed * jitter)), options
-
-
-def write_demo_users(root, *, num_users=NUM_USERS, images_per_user=60, size=64, seed=0, workers=None, progress=None):
-    """Write root/ID_1 .. ID_<num_users>/<user>_<index>.png (8-bit RGB, jet) and root/walkers.json.
-
-    size: image side in pixels; rows span -1.5 to 6 m/s (top = fastest approach), columns 2.2 s. workers:
-    processes, None = one per core; the files do not depend on it. progress: called as progress(done, total).
-    The tree appears whole or not at all; one that is there already with the same parameters is reused.
-    Returns root as a Path. Raises RequestError where root holds anything else, RunError where a worker
-    process dies.
+    size: image side in pixels. profile: name of a radar and its images (radar/simulation.py). workers: processes, None
+    = one per core; the files do not depend on it. progress: called as progress(done, total). The tree appears whole or
+    not at all; one that is there already with the same parameters is reused. Returns root as a Path. Raises
+    RequestError where root holds anything else, RunError where a worker process dies.
     """
     root = Path(root)
-    request = dict(version=VERSION, num_users=num_users, images_per_user=images_per_user, size=size,
-                   seed=seed)
+    request = dict(version=VERSION, num_users=num_users, images_per_user=images_per_user, size=size, seed=seed,
+                   profile=profile, colormap=colormap)
     check_request(request, workers)
     if holds_demo(root, request):
         return root
-    walkers = demo_walkers(num_users, seed)
+    walkers = draw_walkers(num_users, seed)
     places = [(user, index) for user in range(num_users) for index in range(images_per_user)]
-    recordings = [demo_recording(walkers[user], seed, user, index, size) for user, index in places]
-    jobs = [(walker, RADAR, options) for walker, options in recordings]
-    partial = root.parent / f".{root.name}.{os.getpid()}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        for done, (place, image) in enumerate(zip(places, simulate(jobs, workers), strict=True), start=1):
-            path = partial / image_name(*place)
+    recordings = [demo_recording(walkers[user], request, user, index) for user, index in places]
+    jobs = [(walker, PROFILES[profile].radar, options) for walker, options in recordings]
+    axes = None
+    with whole_or_nothing(root) as partial:
+        for done, (place, result) in enumerate(zip(places, simulate(jobs, workers), strict=True), start=1):
+            path, axes = partial / image_name(*place), axes or result
             path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(to_color(image, "jet")).save(path)
+            Image.fromarray(to_color(result.image, colormap)).save(path)
             if progress is not None:
                 progress(done, len(jobs))
-        truth = ground_truth(request, walkers, places, recordings)
+        truth = ground_truth(request, walkers, places, recordings, axes)
         (partial / TRUTH_FILE).write_text(json.dumps(truth, indent=1), encoding="utf-8")
-        if root.exists():
-            root.rmdir()  # empty, or holds_demo had raised
-        partial.rename(root)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        (partial / SHEET_FILE).write_text(data_sheet(truth), encoding="utf-8")
     return root
 
 
+def demo_recording(walker, request, user, index):
+    """One image's own draw, see draw_recording: of (seed, user, index) alone, so that neither the number of workers
+    nor of images changes it."""
+    return draw_recording(PROFILES[request["profile"]], walker, [request["seed"], 1, user, index],
+                          (request["size"], request["size"]))
+
+
+def simulate_again(root, file):
+    """The Spectrogram of root/file, from what root/walkers.json says of it."""
+    truth = json.loads((Path(root) / TRUTH_FILE).read_text(encoding="utf-8"))
+    entry = next(image for user in truth["users"].values() for image in user["images"] if image["file"] == file)
+    return simulate_image((Walker(**entry["walker"]), profile(truth["request"]["profile"]).radar, entry["recording"]))
+
+
 def simulate(jobs, workers=None):
-    """Images [size, size] of the jobs, in order. Fresh processes are spawned, never forked: the caller may
-    already run threads of torch, and a spawned process needs no more than NumPy and SciPy."""
+    """Spectrograms of the jobs, in order. Fresh processes are spawned, never forked: the caller may already run
+    threads of torch, and a spawned process needs no more than NumPy and SciPy."""
     useful = -(-len(jobs) // IMAGES_PER_WORKER) if workers is None else len(jobs)
     workers = min(workers or os.cpu_count() or 1, useful)
     if workers == 1:
@@ -118,11 +100,13 @@ def simulate(jobs, workers=None):
 
 
 def check_request(request, workers):
-    """RequestError unless the numbers make sense."""
-    least = dict(version=1, num_users=1, images_per_user=1, size=16, seed=0, workers=1)
+    """RequestError unless the numbers and names make sense."""
     for name, value in dict(request, **({} if workers is None else {"workers": workers})).items():
-        if value < least[name]:
-            raise RequestError(f"{name} is {value}; demo users need at least {least[name]}")
+        if name in LEAST and value < LEAST[name]:
+            raise RequestError(f"{name} is {value}; demo users need at least {LEAST[name]}")
+    profile(request["profile"])
+    if request["colormap"] not in COLORMAPS:
+        raise RequestError(f"colormap is {request['colormap']!r}; expected one of {', '.join(COLORMAPS)}")
 
 
 def holds_demo(root, request):
@@ -145,27 +129,52 @@ def holds_demo(root, request):
     return True
 
 
-def ground_truth(request, walkers, places, recordings):
-    """What walkers.json says: the request, radar, axes, and per user the walker and every image's own
-    draw."""
-    axes = walking_spectrogram(recordings[0][0], RADAR, **recordings[0][1])
-    users = {f"ID_{user + 1}": dict(walker=asdict(walker), step_rate_hz=walker.step_rate_hz, images=[])
-             for user, walker in enumerate(walkers)}
+def ground_truth(request, walkers, places, recordings, axes):
+    """What walkers.json says: the request, the profile, axes, and per user the walker and every image's own draw."""
+    chosen = PROFILES[request["profile"]]
+    users = {f"ID_{user + 1}": dict(walker=asdict(walker), step_rate_hz=walker.step_rate_hz, stride_m=walker.stride_m,
+                                    images=[]) for user, walker in enumerate(walkers)}
     for place, (walker, options) in zip(places, recordings, strict=True):
-        own = {name: value for name, value in options.items() if name not in ("image", "duration_s")}
+        duration = options["steps"] / walker.step_rate_hz if options["steps"] else options["duration_s"]
         users[f"ID_{place[0] + 1}"]["images"].append(dict(
-            file=image_name(*place), speed=walker.speed, step_rate_hz=walker.step_rate_hz, **own))
-    return dict(request=request, radar=asdict(RADAR), duration_s=DURATION_S,
-                axes=dict(time_s=axes.time_s.tolist(), velocity_m_s=axes.velocity.tolist(),
-                          doppler_hz=axes.doppler_hz.tolist(), dynamic_range_db=axes.dynamic_range_db),
-                users=users)
-
-
-def image_options(size):
-    """Keyword arguments of spectrogram for a demo image of size x size."""
-    return dict(size=(size, size), velocity_span=VELOCITY_SPAN)
+            file=image_name(*place), speed=walker.speed, step_rate_hz=walker.step_rate_hz,
+            heading_deg=options["heading_deg"], duration_s=duration, walker=asdict(walker), recording=options))
+    shared = {} if chosen.steps else dict(time_s=axes.time_s.tolist())  # else column k is (k + 0.5) / W of duration_s
+    return dict(request=request, profile=asdict(chosen),
+                axes=dict(shared, velocity_m_s=axes.velocity.tolist(), doppler_hz=axes.doppler_hz.tolist(),
+                          dynamic_range_db=axes.dynamic_range_db), users=users)
 
 
 def image_name(user, index):
     """Path of an image below the root; user and index count from 0."""
     return f"ID_{user + 1}/ID_{user + 1}_{index + 1:04d}.png"
+
+
+# --- the command ---
+
+def parser():
+    p = commandline.Parser(prog="python -m mdgen.data.demo", description=__doc__,
+                           formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("root", type=Path, metavar="DATA", help="the folder to write, for train.py's --data-dir")
+    p.add_argument("--users", type=int, default=NUM_USERS, help=f"simulated persons (default: {NUM_USERS})")
+    p.add_argument("--images-per-user", type=int, default=60, help="default: 60")
+    p.add_argument("--size", type=int, default=64, help="pixels of an image's side (default: 64)")
+    p.add_argument("--profile", choices=list(PROFILES), default="plain77", help="radar and images (default: plain77)")
+    p.add_argument("--colormap", choices=COLORMAPS, default="jet", help="default: jet")
+    p.add_argument("--seed", type=int, default=0, help="of persons and recordings (default: 0)")
+    p.add_argument("--workers", type=int, help="processes (default: one per core)")
+    return p
+
+
+def main(argv):
+    args = parser().parse_args(argv)
+    write_demo_users(args.root, num_users=args.users, images_per_user=args.images_per_user, size=args.size,
+                     seed=args.seed, profile=args.profile, colormap=args.colormap, workers=args.workers,
+                     progress=commandline.show_images)
+    print(f"{args.root}: {args.users} users with {args.images_per_user} images each; {SHEET_FILE} describes them\n"
+          f"next: python train.py --preset small --set data.gap=0 --data-dir {shlex.quote(str(args.root))}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(commandline.run(main))

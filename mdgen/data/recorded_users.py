@@ -11,11 +11,8 @@ import argparse
 import csv
 import json
 import math
-import os
 import shlex
-import shutil
 import sys
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -26,6 +23,7 @@ from mdgen.data.colormap import COLORMAPS, to_color
 from mdgen.data.image_files import shown
 from mdgen.data.splits import WINDOW_COLUMNS, WINDOWS_FILE
 from mdgen.data.user_folders import check_names, entries_of, natural_key
+from mdgen.data.whole_folder import whole_or_nothing
 from mdgen.errors import RequestError
 from mdgen.radar.echo import Radar
 from mdgen.radar.recording_files import SUFFIXES
@@ -131,21 +129,6 @@ def describe(user, path, recording, samples, hop):
                 windows=(recording.samples - samples) // hop + 1)
 
 
-@contextmanager
-def whole_or_nothing(root):
-    """A hidden folder beside root, which becomes root (absent or empty) at the end or vanishes on an error."""
-    partial = root.parent / f".{root.name}.{os.getpid()}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir(parents=True)
-        yield partial
-        if root.exists():
-            root.rmdir()
-        partial.rename(root)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
 # --- the command ---
 
 def parser():
@@ -210,18 +193,12 @@ def flag(name):
     return "--" + name.replace("_", "-")
 
 
-def show(done, total):
-    """A plain line at the first, the last, and about twenty windows between."""
-    if done in (1, total) or done % max(1, total // 20) == 0:
-        print(f"windows {done}/{total}", file=sys.stderr, flush=True)
-
-
 def main(argv):
     args = parser().parse_args(argv)
     command = shlex.join(["python", "-m", "mdgen.data.recorded_users", *argv])
     try:
         sheet = write_recorded_users(args.input, args.output_dir, reading_of(args), window_s=args.window,
-                                     overlap_s=args.overlap, colormap=args.colormap, command=command, progress=show)
+                                     overlap_s=args.overlap, colormap=args.colormap, command=command, progress=commandline.show_images)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("stopped; nothing was written") from None
     held, (low, high) = sheet["recordings"], sheet["reading"]["velocity_span"]

@@ -60,7 +60,7 @@ class Radar:
 
 
 def radar_echo(walk, radar=Radar(), *, range_m=6.0, heading_deg=0.0, snr_db=None, clutter_db=None, bursts=0,
-               points_per_segment=5, duration_s=None, seed=0):
+               points_per_segment=5, aspect=1.0, duration_s=None, seed=0):
     """Complex slow-time signal of a walk (complex64): [N] of one receiver without range bins, else
     [receivers, range bins, N]; N = duration * PRF.
 
@@ -70,7 +70,8 @@ def radar_echo(walk, radar=Radar(), *, range_m=6.0, heading_deg=0.0, snr_db=None
     at the radar, turned by heading_deg (0 = straight approach, positive Doppler; 180 = receding). snr_db: mean body
     power over mean noise power in the whole PRF band of a channel; None = no noise. clutter_db: static residue over
     body power, None = none. bursts: number of short broadband interference bursts. duration_s: by default, the
-    walk's. seed: an int or a numpy Generator. Raises RequestError where a segment moves too fast for the PRF, naming
+    walk's. aspect: exponent of the spheroids' pattern over its broadside value; above 1, tilted limbs fade as in
+    measured images. seed: an int or a numpy Generator. Raises RequestError where a segment moves too fast for the PRF, naming
     the least PRF, reaches the radar, or the carrier is below 5 GHz.
     """
     rng = np.random.default_rng(seed)
@@ -83,9 +84,9 @@ def radar_echo(walk, radar=Radar(), *, range_m=6.0, heading_deg=0.0, snr_db=None
     rates = dot(positions, velocities) / np.maximum(ranges, 1e-9)
     check_geometry(ranges, rates, walk.names, radar)
 
-    share = ellipsoid_rcs(ends, walk.radius) * visibility(ends, walk) / points_per_segment
+    share = ellipsoid_rcs(ends, walk.radius, aspect) * visibility(ends, walk) / points_per_segment
     amplitude = (np.sqrt(share)[:, None] / ranges**2).astype(np.float32)
-    amplitude = amplitude * speckle(ranges.shape, radar.pulses_per_cell / radar.prf_hz, rng)
+    amplitude = amplitude * speckle(walk.names, ranges.shape, radar.pulses_per_cell / radar.prf_hz, rng)
     points = (-1, len(grid))
     ranges, rates, amplitude = (a.reshape(points) for a in (ranges, rates, amplitude))  # [P, G + 1]
     if radar.bandwidth_hz or radar.receivers > 1:

@@ -22,20 +22,20 @@ class Spread(NamedTuple):
 
 
 PERSONS = dict(
-    height=Spread(1.55, 1.92, 0.0), speed=Spread(0.95, 1.45, 0.04), cadence=Spread(0.92, 1.08, 0.015),
+    height=Spread(1.55, 1.92, 0.0), speed=Spread(1.0, 1.5, 0.04), cadence=Spread(0.92, 1.08, 0.015),
     hip=Spread(0.88, 1.12, 0.02), knee=Spread(0.85, 1.12, 0.02), ankle=Spread(0.8, 1.2, 0.03),
     shoulder=Spread(0.85, 1.15, 0.03), elbow=Spread(0.7, 1.3, 0.04), arm_swing=Spread(0.5, 1.5, 0.05),
-    sway=Spread(0.8, 1.2, 0.03), surge=Spread(-1.3, -0.5, 0.04), asymmetry=Spread(-0.1, 0.1, 0.01, False),
-    build=Spread(0.85, 1.25, 0.0), phase_shift=Spread(-0.02, 0.02, 0.003, False))
+    sway=Spread(0.8, 1.2, 0.03), surge=Spread(-1.1, -0.3, 0.04), asymmetry=Spread(-0.1, 0.1, 0.01, False),
+    build=Spread(0.85, 1.25, 0.0), phase_shift=Spread(-0.02, 0.02, 0.003, False), foot_lock=Spread(0.6, 1.0, 0.0))
 
 
-def draw_walkers(count, seed=0, **fixed):
+def draw_walkers(count, seed=0):
     """`count` Walkers, no two equal in any parameter of PERSONS: each takes evenly spaced values over its range in a
-    random order (a Latin hypercube). fixed: fields that all share, such as foot_lock."""
+    random order (a Latin hypercube)."""
     rng = np.random.default_rng([seed, 0])
     share = {name: (rng.permutation(count) + 0.5) / count for name in PERSONS}
     return [Walker(**{name: round(float(spread.low + (spread.high - spread.low) * share[name][user]), 4)
-                      for name, spread in PERSONS.items()}, **fixed) for user in range(count)]
+                      for name, spread in PERSONS.items()}) for user in range(count)]
 
 
 def vary(walker, rng):

@@ -10,7 +10,7 @@ from scipy.interpolate import CubicHermiteSpline
 from scipy.signal import lfilter
 
 SPECKLE_S = 0.03  # correlation time of a point's amplitude
-STEADY_POWER = 0.2  # share of a point's power that does not fluctuate
+STEADY_POWER, STEADY_TORSO = 0.2, 0.7  # share of a point's power that does not fluctuate; the torso's, large and still
 SHADOW = 0.8  # share of a point's power lost right behind the middle of another segment
 BLOCKERS = ("torso", "left_thigh", "right_thigh", "left_shank", "right_shank")
 
@@ -42,7 +42,7 @@ def length(a):
     return np.sqrt(dot(a, a))
 
 
-def ellipsoid_rcs(ends, radius):
+def ellipsoid_rcs(ends, radius, aspect=1.0):
     """Radar cross-section [S, G] in m^2 of spheroids with radius [S] and half length c along the segment.
 
     sigma = pi a^4 c^2 / (a^2 sin^2 + c^2 cos^2)^2 of the angle between axis and line of sight, the optical limit
@@ -54,7 +54,8 @@ def ellipsoid_rcs(ends, radius):
     cosine = dot(axis, middle) / (np.maximum(length(axis), 1e-12) * length(middle))
     a2 = radius[:, None] ** 2
     c2 = np.maximum(dot(axis, axis) / 4, a2)
-    return np.pi * a2**2 * c2 / (a2 * (1 - cosine**2) + c2 * cosine**2) ** 2
+    broadside = np.pi * c2  # a2 / a2 of the formula at a right angle
+    return broadside * (a2 / (a2 * (1 - cosine**2) + c2 * cosine**2)) ** (2 * aspect)
 
 
 def visibility(ends, walk):
@@ -81,16 +82,17 @@ def visibility(ends, walk):
     return through
 
 
-def speckle(shape, step_s, rng):
-    """Unit-power complex amplitudes of the given shape [..., G] (complex64): a steady part plus a Gauss-Markov
-    fluctuation."""
+def speckle(names, shape, step_s, rng):
+    """Unit-power complex amplitudes of the given shape [S, K, G] (complex64): a steady part plus a Gauss-Markov
+    fluctuation. names: of the S segments."""
     def normal(size):
         parts = rng.standard_normal((2, *size), np.float32)
         return (parts[0] + 1j * parts[1]) * np.float32(np.sqrt(0.5))
 
-    steady = np.exp(2j * np.pi * rng.random(shape[:-1]))[..., None]
+    share = np.array([STEADY_TORSO if name == "torso" else STEADY_POWER for name in names], np.float32)[:, None, None]
+    steady = np.exp(2j * np.pi * rng.random(shape[:-1]))[..., None].astype(np.complex64)
     keep = np.float32(np.exp(-step_s / SPECKLE_S))
     state, drive = normal(shape[:-1])[..., None], normal(shape)
     drive *= np.sqrt(1 - keep**2)
     drive, _ = lfilter(np.ones(1, np.float32), np.array([1, -keep], np.float32), drive, axis=-1, zi=keep * state)
-    return np.complex64(np.sqrt(STEADY_POWER) * steady) + np.float32(np.sqrt(1 - STEADY_POWER)) * drive
+    return np.sqrt(share) * steady + np.sqrt(1 - share) * drive

@@ -1,6 +1,6 @@
 """Walker -> image in one call, and profiles: the radars and image settings that the literature uses."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,9 +10,10 @@ from mdgen.radar.gait import simulate_walk
 from mdgen.radar.motion import Straight
 from mdgen.radar.population import vary
 from mdgen.radar.range_bins import near_body
-from mdgen.radar.spectrogram import gait_normalised, spectrogram
+from mdgen.radar.spectrogram import section, spectrogram
 
 START_JITTER = 0.02  # deviation of a window's start from a heel strike, in gait cycles
+LEAD_S = 0.05  # simulated before and after the image at least
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Profile:
     of the image repeat or average such frames. None: as fine as the image. duration_s: of an image with a plain time
     axis; steps: of one with a gait-normalised axis, None for plain. range_bins: about the body, of an FMCW radar.
     range_m, snr_db, clutter_db: lowest and highest value among recordings; heading_deg: largest; bursts: share of
-    recordings with a burst of interference.
+    recordings with a burst of interference. aspect: of radar_echo.
     """
 
     radar: Radar
@@ -37,6 +38,7 @@ class Profile:
     clutter_db: tuple = (-15.0, -5.0)
     heading_deg: float = 10.0
     bursts: float = 0.05
+    aspect: float = 1.0
 
 
 PROFILES = dict(
@@ -44,12 +46,14 @@ PROFILES = dict(
     plain77=Profile(Radar(carrier_hz=77e9, prf_hz=10000.0), dict(velocity_span=(-1.5, 6.0))),
     # TI-class FMCW: chirps of 95 us, 2 GHz, four receivers, Blackman over 255 chirps
     ti77=Profile(Radar(carrier_hz=77.5e9, prf_hz=1 / 95e-6, bandwidth_hz=2e9, receivers=4),
-                 dict(velocity_span=(-3.0, 8.0), window_s=0.0242, dynamic_range_db=40.0), duration_s=3.0,
-                 range_m=(6.0, 9.0)),
+                 dict(velocity_span=(-3.0, 8.0), window_s=0.0242), duration_s=3.0, range_m=(7.0, 10.0), snr_db=(25, 35)),
     # continuous wave at 24 GHz, Hann window of 0.1 s
     cw24=Profile(Radar(carrier_hz=24.125e9, prf_hz=4000.0),
-                 dict(velocity_span=(-3.0, 8.0), window="hann", window_s=0.1, overlap_s=0.09, dynamic_range_db=40.0),
-                 duration_s=3.0),
+                 dict(velocity_span=(-3.0, 8.0), window="hann", window_s=0.1, overlap_s=0.09), duration_s=3.0),
+    # the look of measured 77 GHz identification sets (docs/simulator.md): four steps, a column per frame of 35 ms
+    gait77=Profile(Radar(carrier_hz=77.5e9, prf_hz=1 / 95e-6),
+                   dict(velocity_span=(-1.33, 6.07), window="hann", window_s=0.0242, overlap_s=0.0, dynamic_range_db=38.0),
+                   steps=4, frame_s=0.035, range_m=(14.0, 20.0), snr_db=(18.0, 26.0), aspect=2.2),
 )
 
 
@@ -68,18 +72,18 @@ def walking_spectrogram(walker, radar=Radar(), *, duration_s=2.2, start_phase=0.
     """
     image = dict(image or {})
     height, width = image.pop("size", (64, 64))
-    if steps:
-        duration_s = steps / walker.step_rate_hz
+    duration_s = steps / walker.step_rate_hz if steps else duration_s
     columns = width if frame_s is None else max(2, round(duration_s / frame_s))
-    walk = simulate_walk(walker, radar.cell_times(duration_s), start_phase, motion)
-    signal = radar_echo(walk, radar, duration_s=duration_s, **echo)
+    column_s = duration_s / columns
+    lead = int(np.ceil(LEAD_S / column_s))  # columns before and after, where the clutter filter rings
+    simulated_s = duration_s + 2 * lead * column_s
+    walk = simulate_walk(walker, radar.cell_times(simulated_s), start_phase - lead * column_s / walker.cycle_s, motion)
+    signal = radar_echo(walk, radar, duration_s=simulated_s, **echo)
     if radar.bandwidth_hz:
         signal = near_body(signal, range_bins, radar.prf_hz)
-    result = spectrogram(signal, radar, size=(height, columns), **image)
-    if columns == width:
-        return result
-    whole_steps = duration_s * walker.step_rate_hz
-    return gait_normalised(result, walker.step_rate_hz, steps=whole_steps, columns=width)
+    result = spectrogram(signal, radar, size=(height, columns + 2 * lead), **image)
+    result = section(result, lead * column_s, lead * column_s + duration_s, width)
+    return replace(result, time_s=result.time_s - lead * column_s)
 
 
 def draw_recording(chosen, walker, seed, size):
@@ -96,7 +100,7 @@ def draw_recording(chosen, walker, seed, size):
         start_phase=float(phase), range_m=float(rng.uniform(*chosen.range_m)),
         heading_deg=float(rng.uniform(-1, 1) * chosen.heading_deg), snr_db=float(rng.uniform(*chosen.snr_db)),
         clutter_db=float(rng.uniform(*chosen.clutter_db)), bursts=int(rng.random() < chosen.bursts),
-        seed=[*seed, 1], image=dict(chosen.image, size=tuple(size)))
+        aspect=chosen.aspect, seed=[*seed, 1], image=dict(chosen.image, size=tuple(size)))
 
 
 def simulate_image(job):

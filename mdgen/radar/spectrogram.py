@@ -74,16 +74,20 @@ def gait_normalised(result, step_rate_hz, *, steps=4, start_s=0.0, columns=None)
     """A Spectrogram whose columns cover the same number of steps whatever the walker's cadence.
 
     result: a Spectrogram of at least `steps` steps from start_s (s) on. step_rate_hz: true, or by `cadence`. columns:
-    of the new image, by default as before; a new column is the mean of the old ones that it covers. time_s stays in
-    seconds. Raises RequestError where the spectrogram is too short.
+    of the new image, by default as before. Raises RequestError where the spectrogram is too short.
     """
+    return section(result, start_s, start_s + steps / step_rate_hz, columns or len(result.time_s))
+
+
+def section(result, start_s, stop_s, columns):
+    """The part of a Spectrogram from start_s to stop_s (s) in so many columns, each the mean of those it covers."""
     half = (result.time_s[1] - result.time_s[0]) / 2
-    end = start_s + steps / step_rate_hz
-    if start_s < result.time_s[0] - half - 1e-9 or end > result.time_s[-1] + half + 1e-9:
-        raise RequestError(f"{steps} steps at {step_rate_hz:.2f} Hz from {start_s:g} s on end at {end:.2f} s, but the "
-                           f"spectrogram ends at {result.time_s[-1] + half:.2f} s; give a longer one or fewer steps")
     edges = np.linspace(result.time_s[0] - half, result.time_s[-1] + half, len(result.time_s) + 1)
-    new = np.linspace(max(start_s, edges[0]), min(end, edges[-1]), (columns or len(result.time_s)) + 1)
+    slack = half / 10  # durations are rounded to samples
+    if not edges[0] - slack <= start_s < stop_s <= edges[-1] + slack:
+        raise RequestError(f"the spectrogram lasts from {abs(edges[0]):.2f} to {edges[-1]:.2f} s, but {start_s:.2f} to "
+                           f"{stop_s:.2f} s are asked for; give a longer one or fewer steps")
+    new = np.clip(np.linspace(start_s, stop_s, columns + 1), edges[0], edges[-1])
     image = area_mean(result.image.T.astype(np.float64), edges, new).T
     return replace(result, image=image.astype(np.float32), time_s=(new[1:] + new[:-1]) / 2)
 
@@ -119,8 +123,9 @@ def stft_power(signal, radar, window, hop):
     transform = ShortTimeFFT(window, hop, radar.prf_hz, fft_mode="centered", mfft=max(len(window), 512),
                              scale_to="psd")
     stop = -(-signal.shape[-1] // hop)
-    spectrum = transform.stft(signal, p0=0, p1=stop, k_offset=hop // 2)  # frame centres inside cells
-    power = (np.abs(spectrum) ** 2).reshape(-1, *spectrum.shape[-2:]).sum(axis=0)
+    channels = signal.reshape(-1, signal.shape[-1])  # scipy pads a short window's frames wrongly with more axes
+    spectrum = transform.stft(channels, p0=0, p1=stop, k_offset=hop // 2)  # frame centres inside cells
+    power = (np.abs(spectrum) ** 2).sum(axis=0)
     bins = np.append(transform.f, transform.f[-1] + transform.delta_f) - transform.delta_f / 2
     return power, np.arange(stop + 1) * hop / radar.prf_hz, bins
 

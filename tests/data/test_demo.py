@@ -1,13 +1,11 @@
 import json
-from dataclasses import asdict
-from itertools import combinations
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from mdgen.data.colormap import to_intensity
-from mdgen.data.demo import demo_walkers, write_demo_users
+from mdgen.data.demo import simulate_again, write_demo_users
 from mdgen.errors import RequestError
 from mdgen.radar import cadence, torso_line
 
@@ -25,7 +23,7 @@ def intensities(root, user, count):
 
 
 def test_the_tree_has_the_promised_layout(tree):
-    assert sorted(p.name for p in tree.iterdir()) == [f"ID_{i}" for i in range(1, 9)] + ["walkers.json"]
+    assert sorted(p.name for p in tree.iterdir()) == [f"ID_{i}" for i in range(1, 9)] + ["data_sheet.md", "walkers.json"]
     files = sorted(tree.glob("ID_*/*.png"))
     assert len(files) == 8 * IMAGES and files[0].name == "ID_1_0001.png"
     with Image.open(files[0]) as image:
@@ -44,13 +42,6 @@ def test_a_linear_classifier_tells_the_users_apart(tree):
     weights = train.T @ np.linalg.solve(gram + 1e-3 * np.trace(gram) / len(gram) * np.eye(len(gram)), targets)
     found = (test @ weights).argmax(axis=1)
     assert (found == np.repeat(np.arange(8), IMAGES - TRAIN)).mean() >= 0.95
-
-
-@pytest.mark.parametrize("num_users, seed", [(8, 0), (31, 5)])
-def test_no_two_users_share_a_parameter(num_users, seed):
-    walkers = [asdict(w) for w in demo_walkers(num_users, seed)]
-    for a, b in combinations(walkers, 2):
-        assert all(a[name] != b[name] for name in a)
 
 
 def test_ground_truth_agrees_with_the_pictures(tree):
@@ -76,7 +67,7 @@ def test_files_depend_on_the_seed_and_not_on_workers_or_count(tmp_path):
     fewer = write_demo_users(tmp_path / "fewer", workers=1, num_users=2, images_per_user=2, size=32)
     other = write_demo_users(tmp_path / "other", workers=1, seed=1, **options)
     files = sorted(p.relative_to(one) for p in one.rglob("*") if p.is_file())
-    assert len(files) == 7
+    assert len(files) == 8
     assert all((one / f).read_bytes() == (two / f).read_bytes() for f in files)
     assert (fewer / "ID_2/ID_2_0002.png").read_bytes() == (one / "ID_2/ID_2_0002.png").read_bytes()
     assert (other / files[0]).read_bytes() != (one / files[0]).read_bytes()
@@ -119,3 +110,38 @@ def test_a_failure_leaves_nothing_behind(tmp_path):
 def test_senseless_numbers_are_refused(tmp_path, wrong):
     with pytest.raises(RequestError, match=f"{next(iter(wrong))} is"):
         write_demo_users(tmp_path / "demo", **wrong)
+
+
+@pytest.mark.parametrize("profile", ["plain77", "gait77"])
+def test_the_truth_makes_every_image_anew_and_the_data_sheet_tells_it(tmp_path, profile):
+    root = write_demo_users(tmp_path / "demo", num_users=2, images_per_user=2, size=32, profile=profile, colormap="gray",
+                            seed=3, workers=1)
+    truth = json.loads((root / "walkers.json").read_text())
+    for user, entry in truth["users"].items():
+        for record in entry["images"]:
+            image = to_intensity(np.asarray(Image.open(root / record["file"]).convert("RGB")), "gray")
+            again = simulate_again(root, record["file"])
+            np.testing.assert_allclose(again.image, image, atol=0.5 / 255 + 1e-6)
+            assert record["walker"]["height"] == entry["walker"]["height"]  # a person's; the rest varies from walk to walk
+            assert record["walker"]["speed"] != entry["walker"]["speed"]
+            assert again.time_s[-1] + again.time_s[0] == pytest.approx(record["duration_s"], rel=1e-2)
+    sheet = (root / "data_sheet.md").read_text()
+    assert f"profile `{profile}`" in sheet and "2 simulated persons, 2 images each" in sheet
+    assert f"| speed | {truth['users']['ID_1']['walker']['speed']:.3g} |" in sheet
+    assert ("time_s" in truth["axes"]) == (profile == "plain77")  # a gait-normalised axis differs from image to image
+
+
+def test_unknown_profiles_and_colour_maps_are_refused(tmp_path):
+    with pytest.raises(RequestError, match="no radar profile x; expected one of plain77, ti77"):
+        write_demo_users(tmp_path / "demo", profile="x")
+    with pytest.raises(RequestError, match="colormap is 'hot'"):
+        write_demo_users(tmp_path / "demo", colormap="hot")
+
+
+def test_the_command_writes_what_it_says(tmp_path, capsys):
+    from mdgen.data import demo
+
+    arguments = [str(tmp_path / "out"), "--users", "1", "--images-per-user", "2", "--size", "16", "--profile", "cw24"]
+    assert demo.main(arguments) == 0
+    assert "1 users with 2 images each" in capsys.readouterr().out
+    assert len(list((tmp_path / "out").glob("ID_1/*.png"))) == 2

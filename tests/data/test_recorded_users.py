@@ -214,7 +214,7 @@ def raw(recordings, tmp_path):
 
 def refused(outcome, tmp_path, status=2):
     """The one line of a refusal, after which there is no tree and no part of one."""
-    lines = [line for line in outcome.err.splitlines() if not line.startswith("windows ")]
+    lines = [line for line in outcome.err.splitlines() if not line.startswith("images ")]
     assert outcome.status == status and len(lines) == 1 and "unexpected" not in lines[0], outcome
     assert [path.name for path in tmp_path.iterdir() if path.name != "raw"] == []
     return lines[0]

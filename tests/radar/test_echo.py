@@ -114,3 +114,89 @@ def test_the_seed_alone_decides():
     again = radar_echo(walk, seed=np.random.default_rng(3), **options)
     assert np.array_equal(first, again)
     assert not np.array_equal(first, radar_echo(walk, seed=4, **options))
+
+
+# --- range bins and receivers ---
+
+FMCW = Radar(carrier_hz=77e9, prf_hz=3000.0, height_m=0.0, bandwidth_hz=1e9)
+
+
+def test_range_bins_are_those_of_raw_chirps():
+    """A moving point's beat signal, sample by sample, windowed and transformed, against the closed form."""
+    radar, speed, samples = FMCW, 1.0, 64
+    ours = radar_echo(moving_sphere(speed), radar, range_m=3.0, points_per_segment=1, seed=2)[0]
+    sphere = radar_echo(moving_sphere(speed), Radar(77e9, 3000.0, 0.0), range_m=3.0, points_per_segment=1, seed=2)
+    ranges = 3.0 - speed * np.arange(3000) / 3000
+    sweep = (np.arange(samples) - (samples - 1) / 2) / samples              # of the bandwidth, about the carrier
+    beat = sphere[None] * np.exp(-4j * np.pi * np.outer(sweep * radar.bandwidth_hz, ranges) / 299792458.0)
+    taper = np.sin(np.pi * (np.arange(samples) + 0.5) / samples) ** 2
+    first = int(np.rint(2.0 / radar.range_resolution_m)) - 2              # the nearest bin that the walk touches
+    for b in range(ours.shape[0]):
+        steering = np.exp(4j * np.pi * sweep * radar.bandwidth_hz * (first + b) * radar.range_resolution_m / 299792458.0)
+        profile = (taper * steering) @ beat / taper.sum()
+        assert np.abs(profile - ours[b]).max() < 0.03 * np.abs(sphere).max()
+
+
+def test_a_point_in_the_middle_of_a_bin_has_the_radar_equations_power_there():
+    middle = 40 * FMCW.range_resolution_m
+    signal = radar_echo(moving_sphere(0.0), FMCW, range_m=middle, points_per_segment=1, seed=1)
+    plain = radar_echo(moving_sphere(0.0), RADAR, range_m=middle, points_per_segment=1, seed=1)
+    power = (np.abs(signal[0]) ** 2).mean(axis=1)
+    assert power.argmax() == 2 and power[2] == pytest.approx(mean_power(plain), rel=1e-3)
+    np.testing.assert_allclose(power[[0, 1, 3, 4]] / power[2], [0, 0.25, 0.25, 0], atol=1e-3)  # Hann's main lobe
+
+
+@pytest.mark.parametrize("offset, phase", [(0.0, 0.0), (2.0, np.pi * 2 / np.hypot(20, 2))])
+def test_receivers_half_a_wavelength_apart_see_the_direction_as_a_phase(offset, phase):
+    radar = Radar(24e9, 3000.0, 0.0, receivers=3)
+    signal = radar_echo(moving_sphere(0.0, offset=-offset), radar, range_m=20.0, points_per_segment=1)
+    assert signal.shape == (3, 1, 3000)
+    step = np.angle(signal[1:, 0] * signal[:-1, 0].conj())
+    np.testing.assert_allclose(step, phase, atol=1e-3)
+
+
+def test_channels_have_their_own_noise_at_the_requested_ratio_and_share_the_bursts():
+    walk = simulate_walk(Walker(), TIMES)
+    radar = Radar(prf_hz=8000.0, bandwidth_hz=1e9, receivers=2)
+    clean = radar_echo(walk, radar, range_m=8.0, seed=5)
+    noise = radar_echo(walk, radar, range_m=8.0, snr_db=10.0, seed=5) - clean
+    body = mean_power(clean) * clean.shape[1]
+    assert 10 * np.log10(body / mean_power(noise)) == pytest.approx(10, abs=0.2)
+    assert abs(np.vdot(noise[0, 0], noise[1, 3])) < 0.05 * np.vdot(noise[0, 0], noise[0, 0]).real
+    burst = radar_echo(walk, radar, range_m=8.0, bursts=1, seed=5) - clean
+    struck = np.abs(burst) > 0
+    assert 0 < struck[0, 0].sum() and (struck == struck[0, 0]).all()
+
+
+def test_the_parabola_within_a_cell_is_the_range():
+    """Against sine and cosine of ranges computed pulse by pulse."""
+    radar = Radar(77e9, 10000.0, 0.0)
+    times = np.arange(0, 0.5, 1e-4)
+    walk = simulate_walk(Walker(height=1.8, speed=1.6), times)
+    foot = walk.names.index("right_foot")
+    one = Walk(("foot",), times, *(p[foot:foot + 1] for p in (walk.end, walk.end, walk.end_velocity, walk.end_velocity)),
+               np.array([0.1]))
+    signal = radar_echo(one, radar, range_m=9.0, points_per_segment=1, duration_s=0.49)
+    ranges = np.linalg.norm(walk.end[foot] * [-1, -1, 1] + [9.0, 0, 0], axis=-1)[:4900]
+    expected = np.exp(-4j * np.pi * ranges / radar.wavelength_m)
+    slow = signal * expected.conj()                                         # speckle alone is left
+    assert np.abs(np.diff(np.unwrap(np.angle(slow)))).max() < 0.05
+    assert np.abs(np.angle(slow[1:] * slow[:-1].conj())).mean() < 0.005
+
+
+def test_what_the_model_does_not_cover_is_refused():
+    with pytest.raises(RequestError, match="hold from 5 GHz"):
+        radar_echo(moving_sphere(1.0), Radar(2.4e9, 3000.0, 0.0), range_m=20.0)
+    with pytest.raises(RequestError, match="radar receivers is 0"):
+        Radar(receivers=0)
+
+
+def test_the_aspect_exponent_dims_tilted_limbs_and_leaves_broadside_alone():
+    middle, radius = np.array([5.0, 0, 0]), np.array([0.06])
+
+    def rcs(tilt, aspect):
+        half = 0.2 * np.array([np.sin(tilt), 0, np.cos(tilt)])
+        return ellipsoid_rcs([((middle + sign * half)[None, None], None) for sign in (-1, 1)], radius, aspect).item()
+
+    assert rcs(0, 2.0) == pytest.approx(rcs(0, 1.0))
+    assert rcs(0.4, 2.0) / rcs(0, 2.0) == pytest.approx((rcs(0.4, 1.0) / rcs(0, 1.0)) ** 2)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mdgen.errors import RequestError
-from mdgen.radar import Radar, Walker, spectrogram, walking_spectrogram
+from mdgen.radar import Radar, Walker, gait_normalised, spectrogram, walking_spectrogram
 from mdgen.radar.spectrogram import area_mean
 
 RADAR = Radar(carrier_hz=77e9, prf_hz=8000.0)
@@ -93,3 +93,53 @@ def test_a_walk_fills_bands_around_its_torso_line():
     assert at[1.3] > 0.95 and at[0.6] > 0.6                        # torso line and legs below it
     assert 0.2 < at[3.0] < 0.9 and at[5.9] < 0.2 and at[-1.4] < 0.3
     assert 0.3 < (result.image == 0).mean() < 0.75                 # floor colour, as in measured images
+
+
+def test_an_independent_transform_gives_the_same_image():
+    """Frame by frame with NumPy's own transform, cells filled bin by bin, and dB by hand."""
+    rng = np.random.default_rng(3)
+    signal = (tone(2.0) + 0.3 * tone(-0.7) + 0.1 * (rng.normal(size=(2, 16000)).T @ [1, 1j]))[:8192]
+    radar, frames, samples = Radar(carrier_hz=77e9, prf_hz=8192.0), 64, 128
+    result = spectrogram(signal, radar, size=(128, frames), velocity_span=(-3.0, 5.0), window="hann", window_s=samples / 8192,
+                         overlap_s=0.0, clutter_cutoff=0, dynamic_range_db=60.0)
+    taper = np.sin(np.pi * np.arange(1, samples + 1) / (samples + 1)) ** 2
+    power = np.empty((512, frames))
+    for k in range(frames):
+        power[:, k] = np.abs(np.fft.fftshift(np.fft.fft(signal[k * 128:k * 128 + samples] * taper, 512))) ** 2
+    bins = (np.arange(512) - 256) * 16.0 * radar.wavelength_m / 2        # m/s
+    fine = bins[:, None] + (np.arange(40) - 19.5) / 40 * (bins[1] - bins[0])
+    level = 10 * np.log10(np.array([np.repeat(power, 40, axis=0)[np.abs(fine.ravel() - v) < 4 / 128].mean(axis=0)
+                                    for v in result.velocity]))
+    np.testing.assert_allclose(result.image, np.clip(1 + (level - level.max()) / 60, 0, 1), atol=0.01)
+
+
+def test_an_absolute_level_is_the_noise_density_whatever_window_size_and_dynamic_range():
+    rng = np.random.default_rng(0)
+    noise = 0.5 * (rng.normal(size=(2, 80000)).T @ [1, 1j])              # power 0.5 over 8000 Hz
+    density = 10 * np.log10(0.5 / 8000)
+    for options in (dict(), dict(window="hann", window_s=0.1), dict(size=(16, 16)), dict(dynamic_range_db=80.0)):
+        result = spectrogram(noise, RADAR, clutter_cutoff=0, reference_db=density + 10, **options)
+        level = result.reference_db + (result.image.astype(float) - 1) * result.dynamic_range_db
+        assert 10 * np.log10((10 ** (level / 10)).mean()) == pytest.approx(density, abs=0.2)
+        assert result.reference_db == density + 10
+    assert spectrogram(noise, RADAR).reference_db > density               # by default, the peak's
+    louder = spectrogram(2 * noise, RADAR).reference_db - spectrogram(noise, RADAR).reference_db
+    assert louder == pytest.approx(20 * np.log10(2), abs=1e-3)
+
+
+def test_a_gait_normalised_axis_keeps_seconds_and_stretches_the_picture():
+    image = spectrogram(tone(2.0) * (TIME > 1), RADAR, size=(32, 80), clutter_cutoff=0)
+    half = gait_normalised(image, 4.0, steps=4, start_s=0.5)              # 0.5 to 1.5 s
+    assert half.image.shape == (32, 80)
+    np.testing.assert_allclose(half.time_s[[0, -1]], [0.5 + 1 / 160, 1.5 - 1 / 160])
+    row = half.image[half.image.sum(axis=1).argmax()]
+    assert row[:36].max() < 0.2 and row[44:].min() > 0.8                  # the onset at 1 s is in the middle
+    with pytest.raises(RequestError, match="lasts from 0.00 to 2.00 s, but 0.50 to 2.50"):
+        gait_normalised(image, 2.0, steps=4, start_s=0.5)
+
+
+@pytest.mark.parametrize("wrong, message", [(dict(window="no"), "window is 'no'"), (dict(overlap_s=0.03), "overlap_s is 0.03"),
+                                            (dict(dynamic_range_db=0), "dynamic_range_db is 0")])
+def test_senseless_settings_are_refused(wrong, message):
+    with pytest.raises(RequestError, match=message):
+        spectrogram(tone(1.0), RADAR, **wrong)
