@@ -14,9 +14,9 @@ from mdgen.radar.motion import rise
 from mdgen.radar.skeleton import FOOT_HEIGHT, SHANK, THIGH, leg, rotate
 
 NODES = 256  # of the correction over one cycle
-CONTACT_M = 0.01  # softness of the change of weight from heel to toe
-RAMP = 0.03  # of the cycle, in which a foot takes and leaves the floor
-SMOOTH = 0.008  # of the cycle: rounds the corners where a leg is stretched
+CONTACT_M = 0.03  # softness of the change of weight from heel to toe
+RAMP = 0.05  # of the cycle, in which a foot takes and leaves the floor
+SMOOTH = 0.015  # of the cycle: rounds the corners where a leg is stretched
 REACH = 0.9995  # largest distance of ankle from hip, as a share of the stretched leg
 
 

@@ -20,18 +20,22 @@ def body_bins(chirps, bins, prf_hz):
 
 
 def near_body(profile, bins, prf_hz):
-    """Slow-time signals of the range bins about the body, [..., B, N] complex, B at least the bins it passes.
+    """Slow-time signals of the range bins about the body, [..., bins + 1, N] complex.
 
     profile: [..., R, N] complex of R range bins, whose mean is taken out. The body is at the strongest bin, smoothed
     over time. Each bin is faded in and out as the body comes and goes, within one bin's passage, slowly enough to
-    leave the Doppler of its echo alone.
+    leave the Doppler of its echo alone. A bin that has been left gives its place to one that is reached, bins + 1
+    farther on, so that there are no more signals than are ever seen at once.
     """
     profile = profile - profile.mean(axis=-1, keepdims=True)
-    power = np.abs(profile) ** 2
-    distance = np.abs(np.arange(profile.shape[-2])[:, None] - body_track(power, prf_hz))  # [R, N]
-    weight = np.clip((bins + 1) / 2 - distance, 0, 1).astype(power.dtype)
-    near = weight.any(axis=1)
-    return profile[..., near, :] * weight[near]
+    track = body_track(np.abs(profile) ** 2, prf_hz)
+    out = np.zeros((*profile.shape[:-2], bins + 1, profile.shape[-1]), profile.dtype)
+    for b in range(profile.shape[-2]):
+        weight = np.clip((bins + 1) / 2 - np.abs(b - track), 0, 1).astype(out.real.dtype)
+        first, stop = (int(np.argmax(weight > 0)), len(weight) - int(np.argmax(weight[::-1] > 0)))
+        if weight.any():
+            out[..., b % (bins + 1), first:stop] += profile[..., b, first:stop] * weight[first:stop]
+    return out
 
 
 def body_track(power, prf_hz):

@@ -32,7 +32,7 @@ def test_a_person_varies_by_its_own_deviation_and_keeps_its_body():
         expected = spread.within * (abs(getattr(person, name)) if spread.relative else 1)
         assert values.std() == pytest.approx(expected, rel=0.15, abs=1e-12)
         assert abs(values.mean() - getattr(person, name)) <= 0.2 * expected + 1e-12
-    assert np.std([day["height"] for day in days]) == np.std([day["build"] for day in days]) == 0
+    assert {(day["height"], day["build"]) for day in days} == {(person.height, person.build)}
 
 
 def test_persons_lie_farther_apart_than_a_person_from_itself():

@@ -1,0 +1,55 @@
+"""How much faster than real time the simulator is, on one core.
+
+    OMP_NUM_THREADS=1 python benchmarks/simulator_speed.py
+
+Medians over REPEATS recordings of SECONDS each: trajectories, echo and spectrogram apart, for one receiver at 77 and at
+24 GHz, and for the range bins of one and of four receivers of an FMCW radar.
+"""
+
+import statistics
+import time
+from dataclasses import replace
+
+from mdgen.radar import PROFILES, Walker, radar_echo, simulate_walk, spectrogram
+from mdgen.radar.range_bins import near_body
+
+SECONDS, REPEATS = 3.0, 9
+
+
+def timed(function):
+    began = time.perf_counter()
+    result = function()
+    return time.perf_counter() - began, result
+
+
+def recording(walker, chosen, seed):
+    """Seconds for (trajectories, echo, spectrogram)."""
+    radar = chosen.radar
+    walk_s, walk = timed(lambda: simulate_walk(walker, radar.cell_times(SECONDS)))
+    echo_s, signal = timed(lambda: radar_echo(walk, radar, range_m=9.0, snr_db=20.0, clutter_db=-10.0,
+                                              duration_s=SECONDS, seed=seed))
+
+    def image():
+        near = near_body(signal, chosen.range_bins, radar.prf_hz) if radar.bandwidth_hz else signal
+        return spectrogram(near, radar, **chosen.image)
+
+    return walk_s, echo_s, timed(image)[0]
+
+
+def main() -> None:
+    ti77 = PROFILES["ti77"]
+    cases = {"77 GHz, one receiver": PROFILES["plain77"], "24 GHz, one receiver": PROFILES["cw24"],
+             "77 GHz, range bins": replace(ti77, radar=replace(ti77.radar, receivers=1)),
+             "77 GHz, range bins of four receivers": ti77}
+    for feet, walker in (("sliding feet", Walker()), ("planted feet", Walker(foot_lock=1.0))):
+        for name, chosen in cases.items():
+            recording(walker, chosen, 0)  # imports and allocations
+            parts = [statistics.median(column) for column in
+                     zip(*(recording(walker, chosen, seed) for seed in range(REPEATS)), strict=True)]
+            total = sum(parts)
+            print(f"{name}, {feet}: {SECONDS / total:.0f} times real time ({1000 * total:.0f} ms for {SECONDS:g} s; "
+                  f"trajectories {1000 * parts[0]:.1f}, echo {1000 * parts[1]:.1f}, spectrogram {1000 * parts[2]:.1f} ms)")
+
+
+if __name__ == "__main__":
+    main()
