@@ -26,7 +26,7 @@ PERSONS = dict(
     hip=Spread(0.88, 1.12, 0.02), knee=Spread(0.85, 1.12, 0.02), ankle=Spread(0.8, 1.2, 0.03),
     shoulder=Spread(0.85, 1.15, 0.03), elbow=Spread(0.7, 1.3, 0.04), arm_swing=Spread(0.5, 1.5, 0.05),
     sway=Spread(0.8, 1.2, 0.03), surge=Spread(-1.1, -0.3, 0.04), asymmetry=Spread(-0.1, 0.1, 0.01, False),
-    build=Spread(0.85, 1.25, 0.0), phase_shift=Spread(-0.02, 0.02, 0.003, False), foot_lock=Spread(0.6, 1.0, 0.0))
+    build=Spread(0.85, 1.25, 0.0), phase_shift=Spread(-0.02, 0.02, 0.003, False), foot_lock=Spread(0.4, 0.95, 0.0))
 
 
 def draw_walkers(count, seed=0):

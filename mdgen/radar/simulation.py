@@ -50,10 +50,10 @@ PROFILES = dict(
     # continuous wave at 24 GHz, Hann window of 0.1 s
     cw24=Profile(Radar(carrier_hz=24.125e9, prf_hz=4000.0),
                  dict(velocity_span=(-3.0, 8.0), window="hann", window_s=0.1, overlap_s=0.09), duration_s=3.0),
-    # the look of measured 77 GHz identification sets (docs/simulator.md): four steps, a column per frame of 35 ms
+    # the look of measured 77 GHz identification sets (docs/simulator.md): four steps, a column per frame of 38 ms
     gait77=Profile(Radar(carrier_hz=77.5e9, prf_hz=1 / 95e-6),
-                   dict(velocity_span=(-1.33, 6.07), window="hann", window_s=0.0242, overlap_s=0.0, dynamic_range_db=38.0),
-                   steps=4, frame_s=0.035, range_m=(14.0, 20.0), snr_db=(18.0, 26.0), aspect=2.2),
+                   dict(velocity_span=(-1.33, 6.07), window="hann", window_s=0.0242, overlap_s=0.0, dynamic_range_db=40.0),
+                   steps=4, frame_s=0.038, range_m=(14.0, 20.0), snr_db=(18.0, 26.0), aspect=3.0),
 )
 
 
