@@ -10,7 +10,8 @@ from mdgen.radar.disturbances import add_disturbances
 from mdgen.radar.scatterers import along, dot, ellipsoid_rcs, length, place, speckle, visibility
 
 LIGHT_SPEED = 299_792_458.0
-CELL_S = 2.5e-3  # ranges are exact at this distance and quadratic between
+CELL_S = 5e-3  # ranges are exact at this distance and cubic between
+BLOCK = 200  # cells that are worked on at a time: they fit the cache
 LEAST_CARRIER_HZ = 5e9  # below, limbs are no longer large against the wavelength and the cross-sections are wrong
 KERNEL_BINS = 2  # a scatterer's main lobe over range reaches so far
 
@@ -93,8 +94,7 @@ def radar_echo(walk, radar=Radar(), *, range_m=6.0, heading_deg=0.0, snr_db=None
         sine = (positions[..., 1] / np.maximum(length(positions), 1e-9)).reshape(points)
         signal = channel_signals(ranges, rates, amplitude, sine, radar)
     else:
-        pulses = [wave.sum(axis=0) for wave in point_waves(ranges, rates, amplitude, radar)]
-        signal = np.stack(pulses, axis=-1).ravel()
+        signal = one_signal(ranges, rates, amplitude, radar)
     return add_disturbances(signal[..., :round(duration * radar.prf_hz)], rng, radar, snr_db, clutter_db, bursts)
 
 
@@ -117,14 +117,14 @@ def check_geometry(ranges, rates, names, radar):
 def point_waves(ranges, rates, amplitude, radar):
     """Echoes of P points, pulse by pulse: yields [P, G] complex64 for the first, second, ... pulse of all G cells.
 
-    ranges, rates, amplitude: [P, G + 1] at the cells' edges. Within a cell the range is the parabola through both
-    edges with the rates' change, the amplitude linear; a constant second difference lets one complex product a pulse
-    stand for sine and cosine.
+    ranges, rates, amplitude: [P, G + 1] at the cells' edges, between which the range is a cubic Hermite piece and the
+    amplitude linear. A cubic's third difference is constant, so that three complex products a pulse stand for sine
+    and cosine.
     """
     count = radar.pulses_per_cell
-    first, last = ranges[:, :-1], ranges[:, 1:]
-    bend = (rates[:, 1:] - rates[:, :-1]) * (count / radar.prf_hz / 2)  # range = first + slope u + bend u^2
-    slope = last - first - bend
+    cell_s, moved = count / radar.prf_hz, ranges[:, 1:] - ranges[:, :-1]
+    enter, leave = rates[:, :-1] * cell_s, rates[:, 1:] * cell_s
+    c1, c2, c3 = enter / count, (3 * moved - 2 * enter - leave) / count**2, (enter + leave - 2 * moved) / count**3
 
     def wave(distance):
         cycles = distance * (-2 / radar.wavelength_m)
@@ -133,13 +133,24 @@ def point_waves(ranges, rates, amplitude, radar):
         out.real, out.imag = np.cos(turn), np.sin(turn)
         return out
 
-    phasor, step, change = wave(first), wave(slope / count + bend / count**2), wave(2 * bend / count**2)
+    phasor, first, second, third = wave(ranges[:, :-1]), wave(c1 + c2 + c3), wave(2 * c2 + 6 * c3), wave(6 * c3)
     gain, growth = amplitude[:, :-1].copy(), np.diff(amplitude) / np.float32(count)
     for _ in range(count):
         yield phasor * gain
-        phasor *= step
-        step *= change
+        phasor *= first
+        first *= second
+        second *= third
         gain += growth
+
+
+def one_signal(ranges, rates, amplitude, radar):
+    """Signal [G * pulses per cell] of P points: the sum over points of their waves."""
+    out = np.empty((ranges.shape[1] - 1, radar.pulses_per_cell), np.complex64)
+    for first in range(0, len(out), BLOCK):
+        part = slice(first, min(first + BLOCK, len(out)) + 1)  # edges of a block's cells
+        for k, wave in enumerate(point_waves(ranges[:, part], rates[:, part], amplitude[:, part], radar)):
+            out[first:part.stop - 1, k] = wave.sum(axis=0)
+    return out.ravel()
 
 
 def channel_signals(ranges, rates, amplitude, sine, radar):

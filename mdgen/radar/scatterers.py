@@ -95,4 +95,5 @@ def speckle(names, shape, step_s, rng):
     state, drive = normal(shape[:-1])[..., None], normal(shape)
     drive *= np.sqrt(1 - keep**2)
     drive, _ = lfilter(np.ones(1, np.float32), np.array([1, -keep], np.float32), drive, axis=-1, zi=keep * state)
-    return np.sqrt(share) * steady + np.sqrt(1 - share) * drive
+    lost = (2 + keep) / 3  # of the power, as the echo goes straight from one of the G values to the next
+    return np.sqrt(share) * steady + np.sqrt((1 - share) / lost) * drive

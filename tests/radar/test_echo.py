@@ -43,8 +43,8 @@ def test_power_falls_with_the_fourth_power_of_range():
 
 
 def test_ensemble_power_is_the_radar_equation():
-    powers = [mean_power(radar_echo(moving_sphere(0.0), RADAR, range_m=5.0, seed=s)) for s in range(120)]
-    assert np.mean(powers) == pytest.approx(np.pi * 0.1**2 / 5.0**4, rel=0.1)
+    powers = [mean_power(radar_echo(moving_sphere(0.0), RADAR, range_m=5.0, seed=s)) for s in range(1500)]
+    assert np.mean(powers) == pytest.approx(np.pi * 0.1**2 / 5.0**4, rel=0.03)
 
 
 @pytest.mark.parametrize("axis, expected", [((0, 0, 0.5), 0.25**2), ((0.5, 0, 0), 0.1**4 / 0.25**2),
@@ -168,7 +168,7 @@ def test_channels_have_their_own_noise_at_the_requested_ratio_and_share_the_burs
     assert 0 < struck[0, 0].sum() and (struck == struck[0, 0]).all()
 
 
-def test_the_parabola_within_a_cell_is_the_range(monkeypatch):
+def test_the_cubic_within_a_cell_is_the_range(monkeypatch):
     """Against sine and cosine of ranges computed pulse by pulse, without speckle."""
     monkeypatch.setattr("mdgen.radar.scatterers.STEADY_POWER", 1.0)
     radar = Radar(77e9, 10000.0, 0.0)
@@ -181,7 +181,8 @@ def test_the_parabola_within_a_cell_is_the_range(monkeypatch):
     ranges = np.linalg.norm(walk.end[foot] * [-1, -1, 1] + [9.0, 0, 0], axis=-1)[:4900]
     expected = np.exp(-4j * np.pi * ranges / radar.wavelength_m)
     still = signal * expected.conj()
-    assert np.abs(np.angle(still * still[0].conj())).max() < 0.01
+    error = np.abs(np.angle(still * still[0].conj()))
+    assert np.quantile(error, 0.9) < 1e-3 and error.max() < 0.05            # most where a joint's curve has a corner
 
 
 def test_what_the_model_does_not_cover_is_refused():
