@@ -2,8 +2,9 @@
 
     python benchmarks/compare_images.py REAL OTHER [images per user]
 
-Every figure is the mean over users of the mean over their images; in brackets the deviation between users. Heights are
-shares of the image (0 bottom, 1 top), intensities shares of the dynamic range. Lag correlations tell the speckle's size.
+Every figure is the mean over users of the mean over their images; in brackets the deviation between users. Heights
+are shares of the image (0 bottom, 1 top), intensities shares of the dynamic range. Lag correlations tell the speckle's
+size.
 """
 
 import sys
@@ -30,8 +31,8 @@ def images_of(folder: Path, count: int):
 
 def lag(image, axis, distance):
     """Correlation of the residue from a smooth image at a distance in pixels."""
-    rest = image - uniform_filter1d(uniform_filter1d(image, 15, axis=0), 21, axis=1)
-    rest = rest * (uniform_filter1d(uniform_filter1d(image, 15, axis=0), 21, axis=1) > 0.15)
+    smooth = uniform_filter1d(uniform_filter1d(image, 15, axis=0), 21, axis=1)
+    rest = (image - smooth) * (smooth > 0.15)
     near, far = (np.take(rest, range(*part), axis=axis) for part in ((0, SIDE - distance), (distance, SIDE)))
     return (near * far).mean() / (rest**2).mean()
 
@@ -47,7 +48,7 @@ def fine_share(image):
 def figures(image):
     """Name -> number for one image [SIDE, SIDE]."""
     height = 1 - (np.arange(SIDE) + 0.5) / SIDE
-    line = torso_line(image, height * 7.4)/ 7.4
+    line = torso_line(image, height * 7.4) / 7.4  # torso_line reckons in m/s
     upper, lower = envelope(uniform_filter1d(image, 3, axis=1), height, threshold=0.12)
     lit, column = image[image > FLOOR], image.mean(axis=0)
     swing = uniform_filter1d(column, 5)

@@ -41,14 +41,15 @@ def main() -> None:
     cases = {"77 GHz, one receiver": PROFILES["plain77"], "24 GHz, one receiver": PROFILES["cw24"],
              "77 GHz, range bins": replace(ti77, radar=replace(ti77.radar, receivers=1)),
              "77 GHz, range bins of four receivers": ti77}
+    print(f"| | times real time | ms for {SECONDS:g} s: trajectories, echo, spectrogram |\n| --- | --- | --- |")
     for feet, walker in (("sliding feet", Walker()), ("planted feet", Walker(foot_lock=1.0))):
         for name, chosen in cases.items():
             recording(walker, chosen, 0)  # imports and allocations
             parts = [statistics.median(column) for column in
                      zip(*(recording(walker, chosen, seed) for seed in range(REPEATS)), strict=True)]
             total = sum(parts)
-            print(f"{name}, {feet}: {SECONDS / total:.0f} times real time ({1000 * total:.0f} ms for {SECONDS:g} s; "
-                  f"trajectories {1000 * parts[0]:.1f}, echo {1000 * parts[1]:.1f}, spectrogram {1000 * parts[2]:.1f} ms)")
+            shares = ", ".join(f"{1000 * part:.1f}" for part in parts)
+            print(f"| {name}, {feet} | {SECONDS / total:.0f} | {shares} |")
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
     python -m mdgen.data.demo DATA --users 8 --images-per-user 60 --size 64 --profile plain77
 
-Each user is a Walker whose parameters stay fixed; each image is a recording of its own (the person's variation, heading,
-start phase, range, noise), so no two images share a time window and any split is free of leaks. DATA/walkers.json says
-all of it for every image, from which `simulate_again` makes the image anew; DATA/data_sheet.md describes the set.
+Each user is a Walker whose parameters stay fixed; each image is a recording of its own (the person's variation,
+heading, start phase, range, noise), so no two images share a time window and any split is free of leaks.
+DATA/walkers.json says all of it for every image, from which `simulate_again` makes the image anew; DATA/data_sheet.md
+describes the set.
 """
 
 import argparse

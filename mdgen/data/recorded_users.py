@@ -198,7 +198,8 @@ def main(argv):
     command = shlex.join(["python", "-m", "mdgen.data.recorded_users", *argv])
     try:
         sheet = write_recorded_users(args.input, args.output_dir, reading_of(args), window_s=args.window,
-                                     overlap_s=args.overlap, colormap=args.colormap, command=command, progress=commandline.show_images)
+                                     overlap_s=args.overlap, colormap=args.colormap, command=command,
+                                     progress=commandline.show_images)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("stopped; nothing was written") from None
     held, (low, high) = sheet["recordings"], sheet["reading"]["velocity_span"]

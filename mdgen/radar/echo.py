@@ -70,10 +70,10 @@ def radar_echo(walk, radar=Radar(), *, range_m=6.0, heading_deg=0.0, snr_db=None
     window, 1 in a bin's middle. walk: a Walk; its origin stands range_m in front of the radar and its +x axis points
     at the radar, turned by heading_deg (0 = straight approach, positive Doppler; 180 = receding). snr_db: mean body
     power over mean noise power in the whole PRF band of a channel; None = no noise. clutter_db: static residue over
-    body power, None = none. bursts: number of short broadband interference bursts. duration_s: by default, the
-    walk's. aspect: exponent of the spheroids' pattern over its broadside value; above 1, tilted limbs fade as in
-    measured images. seed: an int or a numpy Generator. Raises RequestError where a segment moves too fast for the PRF, naming
-    the least PRF, reaches the radar, or the carrier is below 5 GHz.
+    body power, None = none. bursts: number of short broadband interference bursts. aspect: exponent of the spheroids'
+    pattern over its broadside value; above 1, tilted limbs fade as in measured images. duration_s: by default, the
+    walk's. seed: an int or a numpy Generator. Raises RequestError where a segment moves too fast for the PRF, naming
+    the least PRF, or reaches the radar, or the carrier is below 5 GHz.
     """
     rng = np.random.default_rng(seed)
     duration = walk.times[-1] - walk.times[0] if duration_s is None else duration_s
@@ -177,7 +177,8 @@ def range_response(ranges, radar):
         flat = np.ones((ranges.shape[1] - 1, 1, ranges.shape[0]), np.float32)
         return 1, np.zeros(len(flat), int), (flat, flat)
     place = (ranges / radar.range_resolution_m).T  # [G + 1, P] in bins
-    low, high = (np.rint(place.min(axis=1)).astype(int) - KERNEL_BINS, np.rint(place.max(axis=1)).astype(int) + KERNEL_BINS)
+    low = np.rint(place.min(axis=1)).astype(int) - KERNEL_BINS
+    high = np.rint(place.max(axis=1)).astype(int) + KERNEL_BINS
     first, last = np.minimum(low[:-1], low[1:]), np.maximum(high[:-1], high[1:])
     near = first[:, None] + np.arange((last - first).max() + 1)  # [G, B]
     response = tuple(hann_kernel(place[side:len(first) + side, None] - near[..., None]) for side in (0, 1))

@@ -46,13 +46,14 @@ PROFILES = dict(
     plain77=Profile(Radar(carrier_hz=77e9, prf_hz=10000.0), dict(velocity_span=(-1.5, 6.0))),
     # TI-class FMCW: chirps of 95 us, 2 GHz, four receivers, Blackman over 255 chirps
     ti77=Profile(Radar(carrier_hz=77.5e9, prf_hz=1 / 95e-6, bandwidth_hz=2e9, receivers=4),
-                 dict(velocity_span=(-3.0, 8.0), window_s=0.0242), duration_s=3.0, range_m=(7.0, 10.0), snr_db=(25, 35)),
+                 dict(velocity_span=(-3.0, 8.0), window_s=0.0242), duration_s=3.0, range_m=(7.0, 10.0),
+                 snr_db=(25.0, 35.0)),
     # continuous wave at 24 GHz, Hann window of 0.1 s
     cw24=Profile(Radar(carrier_hz=24.125e9, prf_hz=4000.0),
                  dict(velocity_span=(-3.0, 8.0), window="hann", window_s=0.1, overlap_s=0.09), duration_s=3.0),
     # the look of measured 77 GHz identification sets (docs/simulator.md): four steps, a column per frame of 38 ms
     gait77=Profile(Radar(carrier_hz=77.5e9, prf_hz=1 / 95e-6),
-                   dict(velocity_span=(-1.33, 6.07), window="hann", window_s=0.0242, overlap_s=0.0, dynamic_range_db=40.0),
+                   dict(velocity_span=(-1.33, 6.07), window="hann", window_s=0.0242, overlap_s=0.0),
                    steps=4, frame_s=0.038, range_m=(14.0, 20.0), snr_db=(18.0, 26.0), aspect=3.0),
 )
 

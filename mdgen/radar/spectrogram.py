@@ -104,7 +104,7 @@ def fourier_window(name, samples):
     try:
         return get_window(name, samples + 2, fftbins=False)[1:-1]
     except ValueError as error:
-        raise RequestError(f"window is {name!r} ({error}); expected a name such as blackman, hann or hamming") from error
+        raise RequestError(f"window is {name!r} ({error}); expected a name such as blackman or hann") from error
 
 
 def frame_distance(column, samples, overlap_s, prf_hz):

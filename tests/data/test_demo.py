@@ -23,7 +23,8 @@ def intensities(root, user, count):
 
 
 def test_the_tree_has_the_promised_layout(tree):
-    assert sorted(p.name for p in tree.iterdir()) == [f"ID_{i}" for i in range(1, 9)] + ["data_sheet.md", "walkers.json"]
+    users = [f"ID_{i}" for i in range(1, 9)]
+    assert sorted(p.name for p in tree.iterdir()) == [*users, "data_sheet.md", "walkers.json"]
     files = sorted(tree.glob("ID_*/*.png"))
     assert len(files) == 8 * IMAGES and files[0].name == "ID_1_0001.png"
     with Image.open(files[0]) as image:
@@ -114,15 +115,15 @@ def test_senseless_numbers_are_refused(tmp_path, wrong):
 
 @pytest.mark.parametrize("profile", ["plain77", "gait77"])
 def test_the_truth_makes_every_image_anew_and_the_data_sheet_tells_it(tmp_path, profile):
-    root = write_demo_users(tmp_path / "demo", num_users=2, images_per_user=2, size=32, profile=profile, colormap="gray",
-                            seed=3, workers=1)
+    root = write_demo_users(tmp_path / "demo", num_users=2, images_per_user=2, size=32, profile=profile,
+                            colormap="gray", seed=3, workers=1)
     truth = json.loads((root / "walkers.json").read_text())
     for user, entry in truth["users"].items():
         for record in entry["images"]:
             image = to_intensity(np.asarray(Image.open(root / record["file"]).convert("RGB")), "gray")
             again = simulate_again(root, record["file"])
             np.testing.assert_allclose(again.image, image, atol=0.5 / 255 + 1e-6)
-            assert record["walker"]["height"] == entry["walker"]["height"]  # a person's; the rest varies from walk to walk
+            assert record["walker"]["height"] == entry["walker"]["height"]  # the rest varies from walk to walk
             assert record["walker"]["speed"] != entry["walker"]["speed"]
             assert again.time_s[-1] + again.time_s[0] == pytest.approx(record["duration_s"], rel=1e-2)
     sheet = (root / "data_sheet.md").read_text()

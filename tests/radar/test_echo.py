@@ -132,7 +132,8 @@ def test_range_bins_are_those_of_raw_chirps():
     taper = np.sin(np.pi * (np.arange(samples) + 0.5) / samples) ** 2
     first = int(np.rint(2.0 / radar.range_resolution_m)) - 2              # the nearest bin that the walk touches
     for b in range(ours.shape[0]):
-        steering = np.exp(4j * np.pi * sweep * radar.bandwidth_hz * (first + b) * radar.range_resolution_m / 299792458.0)
+        distance = (first + b) * radar.range_resolution_m
+        steering = np.exp(4j * np.pi * sweep * radar.bandwidth_hz * distance / 299792458.0)
         profile = (taper * steering) @ beat / taper.sum()
         assert np.abs(profile - ours[b]).max() < 0.03 * np.abs(sphere).max()
 
@@ -175,8 +176,8 @@ def test_the_cubic_within_a_cell_is_the_range(monkeypatch):
     times = np.arange(0, 0.5, 1e-4)
     walk = simulate_walk(Walker(height=1.8, speed=1.6), times)
     foot = walk.names.index("right_foot")
-    one = Walk(("foot",), times, *(p[foot:foot + 1] for p in (walk.end, walk.end, walk.end_velocity, walk.end_velocity)),
-               np.array([0.1]))
+    toe = [p[foot:foot + 1] for p in (walk.end, walk.end, walk.end_velocity, walk.end_velocity)]
+    one = Walk(("foot",), times, *toe, np.array([0.1]))
     signal = radar_echo(one, radar, range_m=9.0, points_per_segment=1, duration_s=0.49)
     ranges = np.linalg.norm(walk.end[foot] * [-1, -1, 1] + [9.0, 0, 0], axis=-1)[:4900]
     expected = np.exp(-4j * np.pi * ranges / radar.wavelength_m)

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from mdgen.errors import RequestError
-from mdgen.radar import Walker, bandwidth, cadence, envelope, limb_amplitude, torso_line, walking_spectrogram
+from mdgen.radar import (Radar, Walker, asymmetry, bandwidth, cadence, envelope, limb_amplitude, torso_line,
+                         walking_spectrogram)
+from mdgen.radar.measures import best_trial, noise_level, noise_threshold, periodic_torso, rhythm
 
 VELOCITY = np.linspace(5.9, -1.5, 75)
 TIME = (np.arange(64) + 0.5) * 2.2 / 64
@@ -49,6 +51,94 @@ def test_cadence_of_a_drawn_swing(rate):
 def test_cadence_explains_little_of_noise():
     noise = np.random.default_rng(0).random((64, 64))
     assert cadence(noise, TIME)[1] < 0.15
+
+
+def test_rhythm_explains_a_sine_fully_and_a_parabola_gives_its_vertex():
+    trials, shares = rhythm(np.outer([1.0, 2.0], np.sin(2 * np.pi * 2 * TIME)), TIME, 1.25, 2.5)
+    assert shares.max() == pytest.approx(1) and trials[shares.argmax()] == pytest.approx(2, abs=0.005)
+    rate, share = best_trial(np.arange(251.0), 1 - (np.arange(251) - 100.3) ** 2 / 1e5)
+    assert rate == pytest.approx(100.3) and share == pytest.approx(1, abs=1e-5)
+
+
+def noise_image(level_db, rows, seed=0):
+    """dB image, range 40 dB, of exponentially distributed noise power of mean level_db below the peak."""
+    power = 10 ** (level_db / 10) * np.random.default_rng(seed).exponential(size=(len(rows), 400))
+    return np.clip(1 + 10 * np.log10(power) / 40, 0, 1)
+
+
+@pytest.mark.parametrize("level_db", [-20.0, -30.0])
+def test_noise_level_and_threshold_of_exponential_noise(level_db):
+    median = 1 + (level_db + 10 * np.log10(np.log(2))) / 40
+    upper = 1 + (level_db + 10 * np.log10(np.log(4))) / 40
+    noise = noise_image(level_db, VELOCITY)
+    noise[30:60] = np.maximum(noise[30:60], 0.9)                   # an echo in the middle rows does not count
+    assert noise_level(noise, VELOCITY) == pytest.approx(median, abs=0.01)
+    assert noise_threshold(noise, VELOCITY) == pytest.approx(median + 3 * (upper - median), abs=0.03)
+
+
+def test_without_noise_the_threshold_is_that_of_a_clean_image():
+    image = drawn(3.5 + 0 * TIME, 0 * TIME, 1.3 + 0 * TIME)
+    assert noise_level(image, VELOCITY) == 0 and noise_threshold(image, VELOCITY) == 0.12
+
+
+@pytest.mark.parametrize("level_db", [-25.0, -32.0])
+def test_the_envelope_stays_on_a_band_in_noise(level_db):
+    noise = noise_image(level_db, VELOCITY)[:, :64]
+    swing = np.sin(2 * np.pi * 1.8 * TIME)
+    band = drawn(3.5 + swing, 0 * TIME, 1.3 + 0 * TIME) * 2
+    upper, lower = envelope(np.maximum(np.clip(band, 0, 1), noise), VELOCITY)
+    assert np.mean(np.abs(upper - 3.5 - swing) <= 0.2) > 0.95 and np.mean(np.abs(lower) <= 0.2) > 0.95
+    fixed = envelope(np.maximum(np.clip(band, 0, 1), noise), VELOCITY, threshold=0.12)[0]
+    assert np.mean(np.abs(fixed - 3.5 - swing) <= 0.2) < 0.5       # which a fixed threshold does not
+
+
+@pytest.mark.parametrize("start", [1.3, 1.65])
+def test_periodic_torso_bridges_gaps_and_leaves_a_wrong_start(start):
+    torso = 1.3 + 0.02 * (TIME - TIME.mean()) + 0.3 * np.sin(2 * np.pi * 1.8 * TIME + 0.5)
+    image = np.exp(-(((VELOCITY[:, None] - torso) / 0.15) ** 2))
+    image[:, 10:16] = image[:, 40:46] = 0
+    image[(VELOCITY > 2.5) & (VELOCITY < 4), 10:16] = 0.9          # a limb is brighter where the torso fades
+    found = periodic_torso(image, VELOCITY, TIME, np.full(64, start), 1.8)
+    np.testing.assert_allclose(found, torso, atol=0.03)
+
+
+def test_periodic_torso_of_a_strong_swing_does_not_stay_at_its_bright_turning_points():
+    torso = 1.9 + 0.45 * np.sin(2 * np.pi * 1.8 * TIME)
+    rows = VELOCITY[:, None]
+    image = np.where((rows < 2.8) & (rows > 0.3), 0.6, 0) * np.ones(64)
+    image = np.maximum(image, 0.75 * np.exp(-(((rows - torso) / 0.2) ** 2)))
+    image[(np.abs(VELOCITY - 2.3) < 0.15)[:, None] & (torso > 2.2)] = 1
+    found = periodic_torso(image, VELOCITY, TIME, np.full(64, 2.3), 1.8)
+    np.testing.assert_allclose(found, torso, atol=0.08)
+
+
+@pytest.mark.parametrize("uneven", [0.0, 0.1, -0.2])
+def test_asymmetry_of_drawn_steps(uneven):
+    rate, time = 2.0, (np.arange(150) + 0.5) / 50                  # six steps, the first in the middle of column 12
+    step = np.round(rate * time - 0.5)
+    height = (2.2 + 0.1 * step) * (1 - 0.4 * np.abs(rate * time - 0.5 - step)) * (1 + uneven * (-1) ** step)
+    image = drawn(1.3 + height, 0 * time, 1.3 + 0 * time)
+    found = asymmetry(image, VELOCITY, time, rate)
+    assert abs(found) == pytest.approx(abs(uneven), abs=0.015)
+    assert abs(asymmetry(image[:, 25:], VELOCITY, time[25:], rate)) == pytest.approx(abs(uneven), abs=0.02)
+    assert np.isnan(asymmetry(image[:, :50], VELOCITY, time[:50], rate))
+
+
+def mean_asymmetry(**walking):
+    found = []
+    for seed in range(16):
+        walker = Walker(speed=0.9 + 0.04 * seed, foot_lock=seed % 2, **walking)
+        image = walking_spectrogram(walker, Radar(prf_hz=12000.0), duration_s=3.0, start_phase=seed / 16, range_m=9.0,
+                                    snr_db=20.0, seed=seed, image=dict(velocity_span=(-3.0, 10.0)))
+        found.append(abs(asymmetry(image.image, image.velocity, image.time_s, walker.step_rate_hz)))
+    return np.mean(found)
+
+
+def test_asymmetry_rises_with_the_walkers_and_with_a_limp():
+    even = mean_asymmetry()
+    assert even < 0.03
+    assert even + 0.01 < mean_asymmetry(asymmetry=0.1) < mean_asymmetry(asymmetry=0.25) - 0.01
+    assert even + 0.01 < mean_asymmetry(limp=0.15) < mean_asymmetry(limp=0.3) - 0.02
 
 
 def test_noisy_simulated_walks_give_back_speed_and_cadence():

@@ -16,7 +16,8 @@ def test_no_two_persons_share_a_parameter(count, seed):
     for name, spread in PERSONS.items():
         values = [walker[name] for walker in walkers]
         assert spread.low <= min(values) < max(values) <= spread.high
-        assert np.mean(values) == pytest.approx((spread.low + spread.high) / 2, abs=0.01 * (spread.high - spread.low) + 1e-4)
+        middle, width = (spread.low + spread.high) / 2, spread.high - spread.low
+        assert np.mean(values) == pytest.approx(middle, abs=0.01 * width + 1e-4)
 
 
 def test_the_seed_decides_who_they_are():

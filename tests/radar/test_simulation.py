@@ -38,11 +38,10 @@ def test_frames_coarser_than_the_image_stand_as_blocks():
 
 
 def test_the_edges_of_the_image_are_free_of_the_clutter_filters_ringing():
-    first, last = ((walking_spectrogram(WALKER, range_m=12.0, clutter_db=20.0, start_phase=0.1 * k, seed=k).image[-16:, i]
-                    .mean() for k in range(12)) for i in (0, -1))
-    inner = np.mean([walking_spectrogram(WALKER, range_m=12.0, clutter_db=20.0, start_phase=0.1 * k,
-                                         seed=k).image[-16:, 8:-8].mean() for k in range(12)])
-    assert np.mean(list(first)) < inner + 0.05 and np.mean(list(last)) < inner + 0.05
+    images = [walking_spectrogram(WALKER, range_m=12.0, clutter_db=20.0, start_phase=0.1 * k, seed=k).image
+              for k in range(12)]
+    column = np.mean(images, axis=0)[-16:].mean(axis=0)                     # about and below 0 m/s
+    assert max(column[0], column[-1]) < column[8:-8].mean() + 0.05
 
 
 def test_stopping_and_turning_show_in_the_image():

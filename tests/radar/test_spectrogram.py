@@ -100,8 +100,8 @@ def test_an_independent_transform_gives_the_same_image():
     rng = np.random.default_rng(3)
     signal = (tone(2.0) + 0.3 * tone(-0.7) + 0.1 * (rng.normal(size=(2, 16000)).T @ [1, 1j]))[:8192]
     radar, frames, samples = Radar(carrier_hz=77e9, prf_hz=8192.0), 64, 128
-    result = spectrogram(signal, radar, size=(128, frames), velocity_span=(-3.0, 5.0), window="hann", window_s=samples / 8192,
-                         overlap_s=0.0, clutter_cutoff=0, dynamic_range_db=60.0)
+    result = spectrogram(signal, radar, size=(128, frames), velocity_span=(-3.0, 5.0), window="hann",
+                         window_s=samples / 8192, overlap_s=0.0, clutter_cutoff=0, dynamic_range_db=60.0)
     taper = np.sin(np.pi * np.arange(1, samples + 1) / (samples + 1)) ** 2
     power = np.empty((512, frames))
     for k in range(frames):
@@ -138,8 +138,9 @@ def test_a_gait_normalised_axis_keeps_seconds_and_stretches_the_picture():
         gait_normalised(image, 2.0, steps=4, start_s=0.5)
 
 
-@pytest.mark.parametrize("wrong, message", [(dict(window="no"), "window is 'no'"), (dict(overlap_s=0.03), "overlap_s is 0.03"),
-                                            (dict(dynamic_range_db=0), "dynamic_range_db is 0")])
+@pytest.mark.parametrize("wrong, message", [
+    (dict(window="no"), "window is 'no'"), (dict(overlap_s=0.03), "overlap_s is 0.03"),
+    (dict(dynamic_range_db=0), "dynamic_range_db is 0")])
 def test_senseless_settings_are_refused(wrong, message):
     with pytest.raises(RequestError, match=message):
         spectrogram(tone(1.0), RADAR, **wrong)
