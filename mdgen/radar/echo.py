@@ -186,5 +186,8 @@ def range_response(ranges, radar):
 
 
 def hann_kernel(x):
-    """Spectrum of a Hann window x bins from its peak, real, 1 at 0; float32."""
-    return (np.sinc(x) + (np.sinc(x - 1) + np.sinc(x + 1)) / 2).astype(np.float32)
+    """Spectrum of a Hann window x bins from its peak, real, 1 at 0: sinc(x) / (1 - x^2); float32."""
+    x = x.astype(np.float32)
+    rest = 1 - x * x
+    at_pole = np.abs(rest) < 1e-4
+    return np.where(at_pole, np.float32(0.5), np.sinc(x) / np.where(at_pole, np.float32(1), rest))
