@@ -92,8 +92,14 @@ class Walker:
 
     @property
     def stride_m(self):
-        """Length of a stride (two steps) in metres; Walker(..., cadence=c) has 1 / c of the model's."""
+        """Length of a stride (two steps) in metres."""
         return self.speed * self.cycle_s
+
+    def with_stride(self, stride_m):
+        """The walker with strides of that length (m) at the same speed, by its cadence."""
+        if not stride_m > 0:
+            raise RequestError(f"stride_m is {stride_m}; it must be positive")
+        return replace(self, cadence=self.cadence * self.stride_m / stride_m)
 
     @property
     def support(self):
