@@ -24,7 +24,7 @@ from mdgen import commandline
 from mdgen.data.colormap import COLORMAPS, to_color
 from mdgen.data.data_sheet import data_sheet
 from mdgen.data.whole_folder import whole_or_nothing
-from mdgen.errors import RequestError, RunError
+from mdgen.errors import RequestError, RunError, check_number
 from mdgen.radar.gait import Walker
 from mdgen.radar.population import draw_walkers
 from mdgen.radar.simulation import PROFILES, draw_recording, profile, simulate_image
@@ -33,7 +33,8 @@ NUM_USERS = 8
 TRUTH_FILE, SHEET_FILE = "walkers.json", "data_sheet.md"
 VERSION = 2  # raise it when the same request would draw other images
 IMAGES_PER_WORKER = 24  # fewer do not repay a new process
-LEAST = dict(version=1, num_users=1, images_per_user=1, size=16, seed=0, workers=1)
+BOUNDS = dict(num_users=(1, 10_000), images_per_user=(1, 1_000_000), size=(16, 4096), seed=(0, 2**32 - 1),
+              workers=(1, 1024))
 
 
 def write_demo_users(root, *, num_users=NUM_USERS, images_per_user=60, size=64, seed=0, profile="plain77",
@@ -79,7 +80,10 @@ def demo_recording(walker, request, user, index):
 def simulate_again(root, file):
     """The Spectrogram of root/file, from what root/walkers.json says of it."""
     truth = json.loads((Path(root) / TRUTH_FILE).read_text(encoding="utf-8"))
-    entry = next(image for user in truth["users"].values() for image in user["images"] if image["file"] == file)
+    entries = {image["file"]: image for user in truth["users"].values() for image in user["images"]}
+    if file not in entries:
+        raise RequestError(f"{root} has no image {file}; expected one such as {next(iter(entries))}")
+    entry = entries[file]
     return simulate_image((Walker(**entry["walker"]), profile(truth["request"]["profile"]).radar, entry["recording"]))
 
 
@@ -103,8 +107,8 @@ def simulate(jobs, workers=None):
 def check_request(request, workers):
     """RequestError unless the numbers and names make sense."""
     for name, value in dict(request, **({} if workers is None else {"workers": workers})).items():
-        if name in LEAST and value < LEAST[name]:
-            raise RequestError(f"{name} is {value}; demo users need at least {LEAST[name]}")
+        if name in BOUNDS:
+            check_number(name, value, *BOUNDS[name], whole=True)
     profile(request["profile"])
     if request["colormap"] not in COLORMAPS:
         raise RequestError(f"colormap is {request['colormap']!r}; expected one of {', '.join(COLORMAPS)}")
@@ -124,9 +128,10 @@ def holds_demo(root, request):
         raise RequestError(f"{root} holds demo users made with {found}, asked for {request}; {advice}")
     names = [image_name(user, index) for user in range(request["num_users"])
              for index in range(request["images_per_user"])]
-    missing = sum(not (root / name).is_file() for name in names)
+    missing = [name for name in [*names, SHEET_FILE]
+               if not (root / name).is_file() or not (root / name).stat().st_size]
     if missing:
-        raise RequestError(f"{root} lacks {missing} of its {len(names)} demo images; {advice}")
+        raise RequestError(f"{root} lacks {len(missing)} of its files, such as {missing[0]}; {advice}")
     return True
 
 
@@ -169,9 +174,12 @@ def parser():
 
 def main(argv):
     args = parser().parse_args(argv)
-    write_demo_users(args.root, num_users=args.users, images_per_user=args.images_per_user, size=args.size,
-                     seed=args.seed, profile=args.profile, colormap=args.colormap, workers=args.workers,
-                     progress=commandline.show_images)
+    try:
+        write_demo_users(args.root, num_users=args.users, images_per_user=args.images_per_user, size=args.size,
+                         seed=args.seed, profile=args.profile, colormap=args.colormap, workers=args.workers,
+                         progress=commandline.show_images)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("stopped; nothing was written") from None
     print(f"{args.root}: {args.users} users with {args.images_per_user} images each; {SHEET_FILE} describes them\n"
           f"next: python train.py --preset small --set data.gap=0 --data-dir {shlex.quote(str(args.root))}")
     return 0

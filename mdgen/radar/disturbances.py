@@ -3,17 +3,20 @@
 import numpy as np
 
 FLICKER_DB = -20.0  # of the clutter's power, changing at about 2 Hz
+HANN_POWER = 1.5  # a scatterer's power summed over range bins, whose Hann lobes overlap
 BURST_S, BURST_DB = (0.5e-3, 3e-3), (5.0, 15.0)  # durations and levels over the body's power
 
 
 def add_disturbances(signal, rng, radar, snr_db, clutter_db, bursts):
     """Body signal [..., N] complex64 with disturbances, independent from channel to channel but for the bursts' times.
 
-    snr_db: power of the body, summed over range bins, over the noise's in one channel; None = no noise. clutter_db:
+    snr_db: power of the body, of range bins together, over the noise's in one channel; None = no noise. clutter_db:
     static residue in every channel over the body's power, None = none. bursts: their number.
     """
     n, channels = signal.shape[-1], signal.shape[:-1]
-    power = np.mean(np.abs(signal) ** 2) * (signal.shape[-2] if signal.ndim > 1 else 1)
+    power = np.mean(np.abs(signal) ** 2)
+    if radar.bandwidth_hz:
+        power *= signal.shape[-2] / HANN_POWER
 
     def noise(size, db):
         parts = rng.standard_normal((2, *channels, size), np.float32)

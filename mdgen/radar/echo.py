@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mdgen.errors import RequestError
+from mdgen.errors import RequestError, check_number
 from mdgen.radar.disturbances import add_disturbances
 from mdgen.radar.scatterers import along, dot, ellipsoid_rcs, length, place, speckle, visibility
 
@@ -13,6 +13,7 @@ LIGHT_SPEED = 299_792_458.0
 CELL_S = 5e-3  # ranges are exact at this distance and cubic between
 BLOCK = 200  # cells that are worked on at a time: they fit the cache
 LEAST_CARRIER_HZ = 5e9  # below, limbs are no longer large against the wavelength and the cross-sections are wrong
+COARSEST_S = 0.02  # between a walk's times; more loses the feet's way
 KERNEL_BINS = 2  # a scatterer's main lobe over range reaches so far
 
 
@@ -32,9 +33,9 @@ class Radar:
     receivers: int = 1
 
     def __post_init__(self):
-        for name, least in dict(carrier_hz=1.0, prf_hz=1.0, bandwidth_hz=0.0, receivers=1).items():
-            if not least <= getattr(self, name) < np.inf:
-                raise RequestError(f"radar {name} is {getattr(self, name)}; expected at least {least:g}")
+        for name, least in dict(carrier_hz=1.0, prf_hz=1.0, bandwidth_hz=0.0, height_m=-np.inf).items():
+            check_number(f"radar {name}", getattr(self, name), least)
+        check_number("radar receivers", self.receivers, 1, whole=True)
 
     @property
     def wavelength_m(self):
@@ -73,8 +74,16 @@ def radar_echo(walk, radar=Radar(), *, range_m=6.0, heading_deg=0.0, snr_db=None
     body power, None = none. bursts: number of short broadband interference bursts. aspect: exponent of the spheroids'
     pattern over its broadside value; above 1, tilted limbs fade as in measured images. duration_s: by default, the
     walk's. seed: an int or a numpy Generator. Raises RequestError where a segment moves too fast for the PRF, naming
-    the least PRF, or reaches the radar, or the carrier is below 5 GHz.
+    the least PRF, or comes within 0.3 m of the radar (one below a high radar does not), the walk is shorter than the
+    duration, or the carrier is below 5 GHz.
     """
+    for name, value, least in (("range_m", range_m, 0.3), ("heading_deg", heading_deg, -np.inf), ("aspect", aspect, 0)):
+        check_number(name, value, least)
+    for name, value in (("snr_db", snr_db), ("clutter_db", clutter_db)):
+        check_number(name, 0 if value is None else value, -200, 200)
+    check_number("points_per_segment", points_per_segment, 1, whole=True)
+    check_number("bursts", bursts, 0, whole=True)
+    check_times(walk.times, duration_s, radar)
     rng = np.random.default_rng(seed)
     duration = walk.times[-1] - walk.times[0] if duration_s is None else duration_s
     grid = walk.times[0] + radar.cell_times(duration)  # [G + 1]
@@ -98,15 +107,26 @@ def radar_echo(walk, radar=Radar(), *, range_m=6.0, heading_deg=0.0, snr_db=None
     return add_disturbances(signal[..., :round(duration * radar.prf_hz)], rng, radar, snr_db, clutter_db, bursts)
 
 
+def check_times(times, duration_s, radar):
+    """Refuse walks that are too coarse, or shorter than the duration by more than the rest of a cell."""
+    if len(times) < 2 or not 0 < np.diff(times).min() <= np.diff(times).max() <= COARSEST_S:
+        raise RequestError(f"the walk has {len(times)} times; expected at least 2, rising by at most {COARSEST_S:g} s")
+    check_number("duration_s", times[-1] - times[0] if duration_s is None else duration_s, 2 / radar.prf_hz)
+    cell_s = radar.pulses_per_cell / radar.prf_hz
+    if duration_s is not None and duration_s > times[-1] - times[0] + cell_s:
+        raise RequestError(f"duration_s is {duration_s:g}, but the walk lasts {times[-1] - times[0]:g} s; simulate a "
+                           "longer one")
+
+
 def check_geometry(ranges, rates, names, radar):
     """Refuse folding Doppler, bodies at the radar and long waves. ranges, rates: [S, K, G]."""
     speed = np.abs(rates).max(axis=(1, 2))
     fastest = int(speed.argmax())
-    if speed[fastest] >= radar.unambiguous_speed:
+    if not speed[fastest] < radar.unambiguous_speed:
         least = int(np.ceil(4 * speed[fastest] / radar.wavelength_m)) + 1
         raise RequestError(f"prf_hz is {radar.prf_hz:g}, but {names[fastest]} moves at {speed[fastest]:.2f} "
                            f"m/s and would fold; use at least {least} Hz at {radar.carrier_hz / 1e9:g} GHz")
-    if ranges.min() < 0.3:
+    if not ranges.min() >= 0.3:
         raise RequestError(f"the walker comes within {ranges.min():.2f} m of the radar, at least 0.3 m are "
                            "needed; raise range_m or shorten the walk")
     if radar.carrier_hz < LEAST_CARRIER_HZ:

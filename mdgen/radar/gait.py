@@ -11,12 +11,12 @@ trunk, whose speed is the ground truth of the measures. And where the printed tr
 RV = 0.5 we keep the sign of the faster regimes, so that the motion is continuous.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from scipy.interpolate import CubicSpline, PchipInterpolator
 
-from mdgen.errors import RequestError
+from mdgen.errors import RequestError, check_number
 from mdgen.radar.foot_lock import locked_legs
 from mdgen.radar.motion import Straight, follow
 from mdgen.radar.skeleton import HIP_HEIGHT, RADII, SEGMENTS, forward_kinematics, rotate
@@ -62,13 +62,10 @@ class Walker:
     foot_lock: float = 0.0
 
     def __post_init__(self):
-        for name in ("height", "cadence", "build"):
-            if not getattr(self, name) > 0:
-                raise RequestError(f"walker {name} is {getattr(self, name)}; it must be positive")
-        if not -1 < self.limp < 1:
-            raise RequestError(f"walker limp is {self.limp}; expected above -1 and below 1, 0 for none")
-        if not 0 <= self.foot_lock <= 1:
-            raise RequestError(f"walker foot_lock is {self.foot_lock}; expected a share from 0 to 1")
+        bounds = dict(height=(0.1, 10.0), cadence=(0.1, 10.0), build=(0.01, 100.0), limp=(-0.99, 0.99),
+                      foot_lock=(0, 1))
+        for field in fields(self):
+            check_number(f"walker {field.name}", getattr(self, field.name), *bounds.get(field.name, ()))
         if not 0 < self.relative_speed <= 3:
             fastest = 3 * HIP_HEIGHT * self.height
             raise RequestError(f"walker speed {self.speed} m/s is {self.relative_speed:.2f} hip heights per "
@@ -97,8 +94,7 @@ class Walker:
 
     def with_stride(self, stride_m):
         """The walker with strides of that length (m) at the same speed, by its cadence."""
-        if not stride_m > 0:
-            raise RequestError(f"stride_m is {stride_m}; it must be positive")
+        check_number("stride_m", stride_m, 0.01)
         return replace(self, cadence=self.cadence * self.stride_m / stride_m)
 
     @property
@@ -137,6 +133,11 @@ def simulate_walk(walker, times, start_phase=0.0, motion=Straight(), step_s=1e-4
     Returns a Walk.
     """
     times = np.asarray(times, np.float64)
+    if times.ndim != 1 or not np.isfinite(times).all():
+        raise RequestError(f"times are {times.shape}, {np.sum(~np.isfinite(times))} of them not finite; expected [T] "
+                           "finite seconds")
+    check_number("start_phase", start_phase)
+    check_number("step_s", step_s, 1e-9)
     stacked = (times + step_s * np.array([[-1.0], [0.0], [1.0]])).ravel()
     ends = segment_ends(walker, stacked, start_phase, motion)
     start, end = (p.reshape(len(SEGMENTS), 3, len(times), 3) for p in ends)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mdgen.errors import RequestError
+from mdgen.errors import RequestError, check_number
 from mdgen.radar.foot_speed import MEAN_HEIGHT, max_foot_speed
 from mdgen.radar.measures import (asymmetry, bandwidth, best_trial, check_image, limb_amplitude, noise_level,
                                   periodic_torso, rhythm, torso_line)
@@ -46,12 +46,9 @@ def gait_figures(image, velocity, time_s, *, dynamic_range_db=40.0):
     ValueError where the axes do not fit the image, RequestError where dynamic_range_db is not positive. How well they
     are read stands in docs/simulator.md.
     """
-    if not dynamic_range_db > 0:
-        raise RequestError(f"dynamic_range_db is {dynamic_range_db}; it must be positive")
-    image, velocity = check_image(image, velocity)
-    time_s, nan = np.asarray(time_s, np.float64), float("nan")
-    if time_s.shape != image.shape[1:] or len(time_s) < 2 or not (np.diff(time_s) > 0).all():
-        raise ValueError(f"time_s {time_s.shape}: expected {image.shape[1:]} rising times, at least 2")
+    check_number("dynamic_range_db", dynamic_range_db, 1)
+    (image, velocity), time_s, nan = check_image(image, velocity), np.asarray(time_s, np.float64), float("nan")
+    check_axes(image, velocity, time_s)
     noise = noise_level(image, velocity)
     noise_db = (noise - 1) * dynamic_range_db if noise > 0 else -np.inf
     line = torso_line(image, velocity, dynamic_range_db=dynamic_range_db)
@@ -70,6 +67,18 @@ def gait_figures(image, velocity, time_s, *, dynamic_range_db=40.0):
     foot, note = max_foot_speed(image, velocity, time_s, torso, rate)
     uneven = nan if note else asymmetry(image, velocity, time_s, rate, dynamic_range_db=dynamic_range_db)
     return GaitFigures(torso, rate, foot, band, limbs, uneven, noise_db, (f"feet: {note}",) if note else ())
+
+
+def check_axes(image, velocity, time_s):
+    """Refuse images that are not intensities, and axes that are not even."""
+    if not ((image >= 0) & (image <= 1)).all():  # also NaN
+        raise ValueError("the image has values that are no intensities; expected 0 to 1")
+    if time_s.shape != image.shape[1:] or min(image.shape) < 2:
+        raise ValueError(f"image {image.shape} and time_s {time_s.shape}: expected [H, W] and [W], at least 2 x 2")
+    for name, steps in (("velocity", -np.diff(velocity)), ("time_s", np.diff(time_s))):
+        if not (steps > 0).all() or np.ptp(steps) > 0.01 * steps.mean():
+            raise ValueError(f"{name} has steps of {steps.min():g} to {steps.max():g}; expected an even axis, "
+                             "velocity falling and time rising")
 
 
 def ridge_level(image, velocity, line, dynamic_range_db):

@@ -116,11 +116,14 @@ def bandwidth(image, velocity, **options):
 def limb_amplitude(image, velocity, *, dynamic_range_db=40.0, **options):
     """How far in m/s the limbs' swing reaches above the mean torso speed: 90th percentile of the upper
     envelope (median of three columns) minus the mean torso line. options as for `envelope`."""
+    image, velocity = check_image(image, velocity)
+    torso = torso_line(image, velocity, dynamic_range_db=dynamic_range_db)
+    if torso.mean() < 0:  # receding: the mirror image
+        return limb_amplitude(image[::-1], -velocity[::-1], dynamic_range_db=dynamic_range_db, **options)
     upper, _ = envelope(image, velocity, **options)
     upper = median_filter(upper[np.isfinite(upper)], 3, mode="nearest")
     if not len(upper):
         return float("nan")
-    torso = torso_line(image, velocity, dynamic_range_db=dynamic_range_db)
     return float(np.percentile(upper, 90) - torso.mean())
 
 

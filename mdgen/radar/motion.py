@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from mdgen.errors import RequestError
+from mdgen.errors import check_number
 
 GRID_S = 2e-3  # spacing of the points between which speeds are integrated as cubic pieces
 
@@ -34,7 +34,9 @@ class StopAndGo(Straight):
     ramp_s: float = 0.8
 
     def __post_init__(self):
-        check_durations(self, pause_s=0.0, ramp_s=0.1)
+        check_number("stop_s", self.stop_s)
+        check_number("pause_s", self.pause_s, 0)
+        check_number("ramp_s", self.ramp_s, 0.4)  # less throws the feet about
 
     def speed_share(self, t):
         return 1 - rise(t, self.stop_s - self.ramp_s, self.stop_s) + rise(
@@ -45,7 +47,7 @@ class StopAndGo(Straight):
 class TurnBack(Straight):
     """Along +x until about at_s, where half a turn to the left begins that takes turn_s; then back.
 
-    While turning the walker slows down to `slowest`, a share of the speed in (0, 1].
+    While turning the walker slows down to `slowest`, a share of the speed from 0.05 to 1.
     """
 
     at_s: float = 1.5
@@ -53,9 +55,9 @@ class TurnBack(Straight):
     slowest: float = 0.4
 
     def __post_init__(self):
-        check_durations(self, turn_s=0.2)
-        if not 0 < self.slowest <= 1:
-            raise RequestError(f"slowest is {self.slowest:g}; expected a share of the speed in (0, 1]")
+        check_number("at_s", self.at_s)
+        check_number("turn_s", self.turn_s, 0.8)
+        check_number("slowest", self.slowest, 0.05, 1)
 
     def speed_share(self, t):
         middle, half = self.at_s + self.turn_s / 2, self.turn_s / 2
@@ -70,12 +72,6 @@ def rise(t, begin, end):
     """0 before begin, 1 after end, with two continuous derivatives between."""
     u = np.clip((t - begin) / (end - begin), 0, 1)
     return u**3 * (10 - 15 * u + 6 * u**2)
-
-
-def check_durations(motion, **least):
-    for name, bound in least.items():
-        if not getattr(motion, name) >= bound:
-            raise RequestError(f"{name} is {getattr(motion, name):g} s; expected at least {bound:g} s")
 
 
 def follow(motion, times, speed, cycle_s):

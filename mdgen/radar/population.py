@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mdgen.errors import check_number
 from mdgen.radar.gait import Walker
 
 
@@ -32,6 +33,7 @@ PERSONS = dict(
 def draw_walkers(count, seed=0):
     """`count` Walkers, no two equal in any parameter of PERSONS: each takes evenly spaced values over its range in a
     random order (a Latin hypercube)."""
+    check_number("the number of walkers", count, 1, whole=True)
     rng = np.random.default_rng([seed, 0])
     share = {name: (rng.permutation(count) + 0.5) / count for name in PERSONS}
     return [Walker(**{name: round(float(spread.low + (spread.high - spread.low) * share[name][user]), 4)

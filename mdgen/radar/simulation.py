@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mdgen.errors import RequestError
+from mdgen.errors import RequestError, check_number
 from mdgen.radar.echo import Radar, radar_echo
 from mdgen.radar.gait import simulate_walk
 from mdgen.radar.motion import Straight
@@ -68,17 +68,21 @@ def walking_spectrogram(walker, radar=Radar(), *, duration_s=2.2, start_phase=0.
                         frame_s=None, range_bins=15, image=None, **echo):
     """Simulate one recording of a walker and return its Spectrogram.
 
-    duration_s, steps, frame_s, range_bins: as in Profile. start_phase, motion: of simulate_walk. image: keyword
-    arguments of spectrogram; echo: of radar_echo (range, heading, noise, seed).
+    duration_s, steps, frame_s, range_bins: as in Profile. start_phase, motion: of simulate_walk, at the image's time 0.
+    image: keyword arguments of spectrogram; echo: of radar_echo (range, heading, noise, seed).
     """
     image = dict(image or {})
     height, width = image.pop("size", (64, 64))
+    for name, value in (("duration_s", duration_s), ("steps", 1 if steps is None else steps),
+                        ("frame_s", 1 if frame_s is None else frame_s), ("image width", width)):
+        check_number(name, value, 1e-3)
+    check_number("range_bins", range_bins, 1, whole=True)
     duration_s = steps / walker.step_rate_hz if steps else duration_s
     columns = width if frame_s is None else max(2, round(duration_s / frame_s))
     column_s = duration_s / columns
     lead = int(np.ceil(LEAD_S / column_s))  # columns before and after, where the clutter filter rings
     simulated_s = duration_s + 2 * lead * column_s
-    walk = simulate_walk(walker, radar.cell_times(simulated_s), start_phase - lead * column_s / walker.cycle_s, motion)
+    walk = simulate_walk(walker, radar.cell_times(simulated_s) - lead * column_s, start_phase, motion)
     signal = radar_echo(walk, radar, duration_s=simulated_s, **echo)
     if radar.bandwidth_hz:
         signal = near_body(signal, range_bins, radar.prf_hz)

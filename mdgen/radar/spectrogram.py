@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.signal import ShortTimeFFT, butter, get_window, sosfiltfilt
 
-from mdgen.errors import RequestError
+from mdgen.errors import RequestError, check_number
 from mdgen.radar.echo import Radar
 
 
@@ -38,17 +38,22 @@ def spectrogram(signal, radar=Radar(), *, size=(64, 64), velocity_span=(-1.5, 6.
     Spectrogram; None takes the image's peak. clutter_cutoff: edge of the static-clutter filter (MTI) in m/s, 0 = off.
     Raises RequestError where the span would fold, the signal is shorter than the window, or a setting has no meaning.
     """
+    for name, value, bound in (("image height", size[0], 2), ("image width", size[1], 2)):
+        check_number(name, value, bound, whole=True)
+    for name, value, bound in (("window_s", window_s, 4 / radar.prf_hz), ("dynamic_range_db", dynamic_range_db, 1),
+                               ("clutter_cutoff", clutter_cutoff, 0), ("reference_db", reference_db or 0, -1000)):
+        check_number(name, value, bound, 1000)
     low, high = velocity_span
     limit, least = radar.unambiguous_speed, 4 * max(-low, high) / radar.wavelength_m
     if not -limit <= low < high <= limit:
         raise RequestError(f"velocity_span is ({low:g}, {high:g}) m/s; it must rise and stay within "
                            f"+-{limit:.2f} m/s, or raise prf_hz above {least:.0f} Hz")
-    if not 0 < dynamic_range_db < np.inf:
-        raise RequestError(f"dynamic_range_db is {dynamic_range_db}; expected more than 0")
     signal, samples = np.asarray(signal), round(window_s * radar.prf_hz)
     if signal.shape[-1] < max(samples, size[1]):
         raise RequestError(f"the signal has {signal.shape[-1]} samples, but the window of {window_s:g} s "
                            f"needs {samples} and the image {size[1]}; give a longer signal or less window_s")
+    if not np.isfinite(signal).all():
+        raise RequestError("the signal has NaN or infinite samples; expected finite ones")
     if clutter_cutoff:
         signal = remove_clutter(signal, radar, clutter_cutoff)
     hop = frame_distance(signal.shape[-1] / size[1], samples, overlap_s, radar.prf_hz)
@@ -76,11 +81,16 @@ def gait_normalised(result, step_rate_hz, *, steps=4, start_s=0.0, columns=None)
     result: a Spectrogram of at least `steps` steps from start_s (s) on. step_rate_hz: true, or by `cadence`. columns:
     of the new image, by default as before. Raises RequestError where the spectrogram is too short.
     """
+    check_number("step_rate_hz", step_rate_hz, 1e-3)
+    check_number("steps", steps, 1e-3)
     return section(result, start_s, start_s + steps / step_rate_hz, columns or len(result.time_s))
 
 
 def section(result, start_s, stop_s, columns):
     """The part of a Spectrogram from start_s to stop_s (s) in so many columns, each the mean of those it covers."""
+    if len(result.time_s) < 2:
+        raise RequestError("the spectrogram has one column; expected at least 2")
+    check_number("columns", columns, 1, whole=True)
     half = (result.time_s[1] - result.time_s[0]) / 2
     edges = np.linspace(result.time_s[0] - half, result.time_s[-1] + half, len(result.time_s) + 1)
     slack = half / 10  # durations are rounded to samples
@@ -94,9 +104,12 @@ def section(result, start_s, stop_s, columns):
 
 def remove_clutter(signal, radar, cutoff):
     """Zero-phase Butterworth high-pass of signal [..., N] that takes out |velocity| below cutoff (m/s)."""
+    if not 1e-3 <= cutoff < radar.unambiguous_speed:
+        raise RequestError(f"clutter_cutoff is {cutoff:g} m/s; expected 0 (off), or 0.001 to below "
+                           f"{radar.unambiguous_speed:.2f} m/s")
     sos = butter(2, 2 * cutoff / radar.wavelength_m, "highpass", fs=radar.prf_hz, output="sos")
     still = signal.mean(axis=-1, keepdims=True)  # no ringing at the edges
-    return sosfiltfilt(sos, signal - still, axis=-1)
+    return sosfiltfilt(sos, signal - still, axis=-1, padlen=min(9, signal.shape[-1] - 1))
 
 
 def fourier_window(name, samples):

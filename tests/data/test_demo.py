@@ -86,7 +86,10 @@ def test_a_complete_tree_is_reused_and_anything_else_is_left_alone(tmp_path):
     with pytest.raises(RequestError, match="asked for.*'seed': 9"):
         write_demo_users(root, seed=9, **options)
     (root / "ID_1/ID_1_0002.png").unlink()
-    with pytest.raises(RequestError, match="lacks 1 of its 2"):
+    with pytest.raises(RequestError, match="lacks 1 of its files, such as ID_1/ID_1_0002.png"):
+        write_demo_users(root, **options)
+    (root / "ID_1/ID_1_0002.png").touch()
+    with pytest.raises(RequestError, match="lacks 1 of its files"):  # empty
         write_demo_users(root, **options)
     foreign = tmp_path / "mine"
     foreign.mkdir()
@@ -107,7 +110,8 @@ def test_a_failure_leaves_nothing_behind(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("wrong", [dict(num_users=0), dict(images_per_user=0), dict(size=8), dict(workers=0)])
+@pytest.mark.parametrize("wrong", [dict(num_users=0), dict(images_per_user=0), dict(size=8), dict(workers=0),
+                                   dict(size=100_000), dict(num_users=1.5)])
 def test_senseless_numbers_are_refused(tmp_path, wrong):
     with pytest.raises(RequestError, match=f"{next(iter(wrong))} is"):
         write_demo_users(tmp_path / "demo", **wrong)
@@ -135,6 +139,8 @@ def test_the_truth_makes_every_image_anew_and_the_data_sheet_tells_it(tmp_path, 
 def test_unknown_profiles_and_colour_maps_are_refused(tmp_path):
     with pytest.raises(RequestError, match="no radar profile x; expected one of plain77, ti77"):
         write_demo_users(tmp_path / "demo", profile="x")
+    with pytest.raises(RequestError, match="has no image ID_9/x.png; expected one such as ID_1/ID_1_0001.png"):
+        simulate_again(write_demo_users(tmp_path / "one", num_users=1, images_per_user=1, size=16), "ID_9/x.png")
     with pytest.raises(RequestError, match="colormap is 'hot'"):
         write_demo_users(tmp_path / "demo", colormap="hot")
 

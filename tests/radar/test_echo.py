@@ -161,7 +161,7 @@ def test_channels_have_their_own_noise_at_the_requested_ratio_and_share_the_burs
     radar = Radar(prf_hz=8000.0, bandwidth_hz=1e9, receivers=2)
     clean = radar_echo(walk, radar, range_m=8.0, seed=5)
     noise = radar_echo(walk, radar, range_m=8.0, snr_db=10.0, seed=5) - clean
-    body = mean_power(clean) * clean.shape[1]
+    body = mean_power(clean) * clean.shape[1] / 1.5                         # a scatterer lights 1 + 2 / 4 bins
     assert 10 * np.log10(body / mean_power(noise)) == pytest.approx(10, abs=0.2)
     assert abs(np.vdot(noise[0, 0], noise[1, 3])) < 0.05 * np.vdot(noise[0, 0], noise[0, 0]).real
     burst = radar_echo(walk, radar, range_m=8.0, bursts=1, seed=5) - clean
@@ -202,3 +202,20 @@ def test_the_aspect_exponent_dims_tilted_limbs_and_leaves_broadside_alone():
 
     assert rcs(0, 2.0) == pytest.approx(rcs(0, 1.0))
     assert rcs(0.4, 2.0) / rcs(0, 2.0) == pytest.approx((rcs(0.4, 1.0) / rcs(0, 1.0)) ** 2)
+
+
+@pytest.mark.parametrize("wrong, message", [
+    (dict(duration_s=2.0), "duration_s is 2, but the walk lasts 1 s"), (dict(duration_s=-1), "duration_s is -1"),
+    (dict(range_m=float("nan")), "range_m is nan"), (dict(range_m=-5.0), "range_m is -5.0; expected a finite number"),
+    (dict(snr_db=float("nan")), "snr_db is nan"), (dict(bursts=1.5), "bursts is 1.5; expected a whole number from 0"),
+    (dict(points_per_segment=0), "points_per_segment is 0"), (dict(aspect=float("inf")), "aspect is inf")])
+def test_senseless_requests_are_refused_in_one_line(wrong, message):
+    with pytest.raises(RequestError, match=message):
+        radar_echo(moving_sphere(0.5), RADAR, **{"range_m": 20.0, **wrong})
+
+
+def test_walks_too_coarse_to_follow_are_refused():
+    with pytest.raises(RequestError, match="the walk has 11 times; expected at least 2, rising by at most 0.02 s"):
+        radar_echo(simulate_walk(Walker(), np.arange(11) / 10), Radar(prf_hz=10000.0))
+    with pytest.raises(RequestError, match="the walk has 1 times"):
+        radar_echo(simulate_walk(Walker(), np.zeros(1)), Radar(prf_hz=10000.0))

@@ -148,6 +148,11 @@ def test_walker_survives_json_and_refuses_what_the_model_does_not_cover():
         Walker(height=-1)
     with pytest.raises(RequestError):
         Walker(speed=0)
+    for name in asdict(walker):
+        with pytest.raises(RequestError, match=f"walker {name} is nan; expected a finite number"):
+            Walker(**{name: float("nan")})
+    with pytest.raises(RequestError, match="walker height is '1'"):
+        Walker(height="1")
     with pytest.raises(RequestError, match="limp is 1"):
         Walker(limp=1)
     with pytest.raises(RequestError, match="foot_lock is 1.5"):
@@ -258,7 +263,7 @@ def test_turning_back_walks_the_other_way_with_the_same_body():
 
 
 def test_impossible_motions_are_refused():
-    with pytest.raises(RequestError, match="ramp_s is 0 s"):
+    with pytest.raises(RequestError, match="ramp_s is 0; expected a finite number from 0.4"):
         StopAndGo(ramp_s=0)
     with pytest.raises(RequestError, match="slowest is 0;"):
         TurnBack(slowest=0)

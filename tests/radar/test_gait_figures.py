@@ -143,7 +143,18 @@ def test_a_line_has_a_speed_but_no_steps(columns):
 
 
 def test_wrong_requests():
-    with pytest.raises(RequestError, match="must be positive"):
+    with pytest.raises(RequestError, match="dynamic_range_db is 0.0; expected a finite number from 1"):
         gait_figures(np.zeros((64, 64)), VELOCITY, TIME, dynamic_range_db=0.0)
-    with pytest.raises(ValueError, match="rising times"):
+    with pytest.raises(ValueError, match=r"image \(64, 64\) and time_s \(63,\)"):
         gait_figures(np.zeros((64, 64)), VELOCITY, TIME[:-1])
+
+
+@pytest.mark.parametrize("spoil, message", [
+    (lambda i, v, t: (255 * i, v, t), "no intensities"),
+    (lambda i, v, t: (np.where(i == i.max(), np.nan, i), v, t), "no intensities"),
+    (lambda i, v, t: (i, v, t**2), "time_s has steps"),
+    (lambda i, v, t: (i, v - 0.01 * v**2, t), "velocity has steps")])
+def test_images_and_axes_that_mislead_are_refused(spoil, message):
+    image = np.clip(np.random.default_rng(0).random((64, 64)), 0, 1)
+    with pytest.raises(ValueError, match=message):
+        gait_figures(*spoil(image, VELOCITY, TIME))

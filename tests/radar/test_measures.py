@@ -124,6 +124,12 @@ def test_asymmetry_of_drawn_steps(uneven):
     assert np.isnan(asymmetry(image[:, :50], VELOCITY, time[:50], rate))
 
 
+def test_limb_amplitude_of_a_receding_walker_is_that_of_its_mirror_image():
+    image = drawn(3.5 + 0 * TIME, 0 * TIME, 1.3 + 0 * TIME)
+    assert limb_amplitude(image[::-1], -VELOCITY[::-1]) == pytest.approx(limb_amplitude(image, VELOCITY))
+    assert limb_amplitude(image, VELOCITY) > 1.8
+
+
 def mean_asymmetry(**walking):
     found = []
     for seed in range(16):

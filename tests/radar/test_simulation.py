@@ -58,6 +58,22 @@ def test_stopping_and_turning_show_in_the_image():
     assert line[back.time_s > 4.0].mean() == pytest.approx(-1.3, abs=0.1)
 
 
+@pytest.mark.parametrize("frame_s", [None, 0.2])
+def test_a_motion_begins_at_the_images_time_whatever_its_columns(frame_s):
+    motion = TurnBack(at_s=1.0, turn_s=0.8)                                  # sideways at 1.4 s
+    image = walking_spectrogram(WALKER, duration_s=2.8, frame_s=frame_s, motion=motion, range_m=10.0, seed=0,
+                                snr_db=30.0, image=dict(velocity_span=(-6.0, 6.0), size=(96, 112)))
+    line = torso_line(image.image, image.velocity)
+    turned = image.time_s[np.argmax(line < 0)]
+    assert turned == pytest.approx(1.4, abs=0.08 + (frame_s or 0) / 2)
+
+
+@pytest.mark.parametrize("wrong", [dict(duration_s=-1), dict(steps=float("nan")), dict(frame_s=0), dict(range_bins=0)])
+def test_senseless_numbers_are_refused(wrong):
+    with pytest.raises(RequestError, match=f"{next(iter(wrong))} is"):
+        walking_spectrogram(WALKER, range_m=9.0, **wrong)
+
+
 def test_a_recording_depends_on_its_seed_alone_and_unknown_profiles_are_refused():
     chosen = PROFILES["plain77"]
     assert draw_recording(chosen, WALKER, [0, 1], (64, 64)) == draw_recording(chosen, WALKER, [0, 1], (64, 64))

@@ -140,7 +140,15 @@ def test_a_gait_normalised_axis_keeps_seconds_and_stretches_the_picture():
 
 @pytest.mark.parametrize("wrong, message", [
     (dict(window="no"), "window is 'no'"), (dict(overlap_s=0.03), "overlap_s is 0.03"),
-    (dict(dynamic_range_db=0), "dynamic_range_db is 0")])
+    (dict(dynamic_range_db=0), "dynamic_range_db is 0"), (dict(window_s=0.0), "window_s is 0.0"),
+    (dict(size=(0, 8)), "image height is 0"), (dict(reference_db=float("nan")), "reference_db is nan"),
+    (dict(clutter_cutoff=9.8), "clutter_cutoff is 9.8 m/s; expected 0"),
+    (dict(clutter_cutoff=-1), "clutter_cutoff is -1")])
 def test_senseless_settings_are_refused(wrong, message):
     with pytest.raises(RequestError, match=message):
         spectrogram(tone(1.0), RADAR, **wrong)
+
+
+def test_a_signal_that_is_not_finite_is_refused():
+    with pytest.raises(RequestError, match="NaN or infinite samples"):
+        spectrogram(np.where(TIME == 0.5, np.nan, tone(1.0)), RADAR)
