@@ -10,9 +10,9 @@ import numpy as np
 
 from mdgen.errors import RequestError, check_number
 from mdgen.radar.foot_speed import MEAN_HEIGHT, max_foot_speed
+from mdgen.radar.gait import Walker
 from mdgen.radar.measures import (asymmetry, bandwidth, best_trial, check_image, limb_amplitude, noise_level,
                                   periodic_torso, rhythm, torso_line)
-from mdgen.radar.skeleton import HIP_HEIGHT
 
 RATE_LIMITS = 0.70, 1.38  # of the expected step rate: all people, and less than an octave
 LEAST_RIDGE_DB = 7.0  # torso line over the noise
@@ -91,7 +91,7 @@ def ridge_level(image, velocity, line, dynamic_range_db):
 
 def expected_step_rate(speed):
     """Steps per second of the walking model for a person of mean height at speed (m/s)."""
-    return 2 * np.sqrt(speed / (HIP_HEIGHT * MEAN_HEIGHT)) / 1.346
+    return Walker(height=MEAN_HEIGHT, speed=float(np.clip(speed, 0.1, 2.7))).step_rate_hz
 
 
 def step_rate(image, time_s, speed):
