@@ -109,7 +109,7 @@ def radar_echo(walk, radar=Radar(), *, range_m=6.0, heading_deg=0.0, snr_db=None
 
 def check_times(times, duration_s, radar):
     """Refuse walks that are too coarse, or shorter than the duration by more than the rest of a cell."""
-    if len(times) < 2 or not 0 < np.diff(times).min() <= np.diff(times).max() <= COARSEST_S:
+    if len(times) < 2 or not 0 < np.diff(times).min() <= np.diff(times).max() <= 1.001 * COARSEST_S:
         raise RequestError(f"the walk has {len(times)} times; expected at least 2, rising by at most {COARSEST_S:g} s")
     check_number("duration_s", times[-1] - times[0] if duration_s is None else duration_s, 2 / radar.prf_hz)
     cell_s = radar.pulses_per_cell / radar.prf_hz

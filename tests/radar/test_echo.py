@@ -215,6 +215,9 @@ def test_senseless_requests_are_refused_in_one_line(wrong, message):
 
 
 def test_walks_too_coarse_to_follow_are_refused():
+    fine = radar_echo(simulate_walk(Walker(), np.arange(401) / 400), Radar(prf_hz=10000.0), seed=1)
+    coarse = radar_echo(simulate_walk(Walker(), np.arange(51) / 50), Radar(prf_hz=10000.0), seed=1)
+    assert abs(np.vdot(fine, coarse)) > 0.98 * np.linalg.norm(fine) * np.linalg.norm(coarse)
     with pytest.raises(RequestError, match="the walk has 11 times; expected at least 2, rising by at most 0.02 s"):
         radar_echo(simulate_walk(Walker(), np.arange(11) / 10), Radar(prf_hz=10000.0))
     with pytest.raises(RequestError, match="the walk has 1 times"):
