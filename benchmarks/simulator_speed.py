@@ -3,17 +3,20 @@
     OMP_NUM_THREADS=1 python benchmarks/simulator_speed.py
 
 Medians over REPEATS recordings of SECONDS each: trajectories, echo and spectrogram apart, for one receiver at 77 and at
-24 GHz, and for the range bins of one and of four receivers of an FMCW radar.
+24 GHz, and for the range bins of one and of four receivers of an FMCW radar. Then a data set of demo images on one core
+and on all.
 """
 
+import os
 import statistics
 import time
 from dataclasses import replace
 
-from mdgen.radar import PROFILES, Walker, radar_echo, simulate_walk, spectrogram
+from mdgen.data.demo import simulate
+from mdgen.radar import PROFILES, Walker, draw_recording, radar_echo, simulate_walk, spectrogram
 from mdgen.radar.range_bins import near_body
 
-SECONDS, REPEATS = 3.0, 9
+SECONDS, REPEATS, IMAGES = 3.0, 9, 480
 
 
 def timed(function):
@@ -50,6 +53,13 @@ def main() -> None:
             total = sum(parts)
             shares = ", ".join(f"{1000 * part:.1f}" for part in parts)
             print(f"| {name}, {feet} | {SECONDS / total:.0f} | {shares} |")
+    chosen = PROFILES["plain77"]
+    draws = [draw_recording(chosen, Walker(foot_lock=0.7), [0, 1, i], (64, 64)) for i in range(IMAGES)]
+    jobs = [(walker, chosen.radar, options) for walker, options in draws]
+    for workers in (1, os.cpu_count()):
+        seconds = timed(lambda: sum(1 for _ in simulate(jobs, workers)))[0]
+        print(f"{IMAGES} demo images, {workers} processes: {IMAGES / seconds:.0f} images a second, "
+              f"{IMAGES * chosen.duration_s / seconds:.0f} times real time, starting the processes included")
 
 
 if __name__ == "__main__":

@@ -97,10 +97,9 @@ def radar_echo(walk, radar=Radar(), *, range_m=6.0, heading_deg=0.0, snr_db=None
     share = ellipsoid_rcs(ends, walk.radius, aspect) * visibility(ends, walk) / points_per_segment
     amplitude = (np.sqrt(share)[:, None] / ranges**2).astype(np.float32)
     amplitude = amplitude * speckle(walk.names, ranges.shape, radar.pulses_per_cell / radar.prf_hz, rng)
-    points = (-1, len(grid))
-    ranges, rates, amplitude = (a.reshape(points) for a in (ranges, rates, amplitude))  # [P, G + 1]
+    sine = positions[..., 1] / ranges  # of the direction from broadside
+    ranges, rates, amplitude, sine = (a.reshape(-1, len(grid)) for a in (ranges, rates, amplitude, sine))  # [P, G + 1]
     if radar.bandwidth_hz or radar.receivers > 1:
-        sine = (positions[..., 1] / np.maximum(length(positions), 1e-9)).reshape(points)
         signal = channel_signals(ranges, rates, amplitude, sine, radar)
     else:
         signal = one_signal(ranges, rates, amplitude, radar)

@@ -152,12 +152,12 @@ def segment_ends(walker, times, start_phase, motion):
     path, heading, phase = follow(motion, times, walker.speed, walker.cycle_s)
     phase = phase + start_phase
     if type(motion) is Straight:
-        angle, trunk = joint_angles(walker, phase), trunk_motion(walker, phase)
+        ends = forward_kinematics(joint_angles(walker, phase), trunk_motion(walker, phase), walker.height)
     else:
-        angle, trunk = at_speeds(walker, phase, motion.speed_share(times))
+        ends = forward_kinematics(*at_speeds(walker, phase, motion.speed_share(times)), walker.height)
+        ends = (rotate(p, heading, 0, 1) for p in ends)
     place = np.append(path, np.zeros_like(path[:, :1]), axis=1)
-    ends = forward_kinematics(angle, trunk, walker.height)
-    return tuple((p if type(motion) is Straight else rotate(p, heading, 0, 1)) + place for p in ends)
+    return tuple(p + place for p in ends)
 
 
 def at_speeds(walker, phase, share):

@@ -1,4 +1,4 @@
-"""What a spectrogram says about the walk: torso line, envelopes, bandwidth, limb amplitude, cadence.
+"""What a spectrogram says about the walk: torso line, envelopes, bandwidth, limb amplitude, cadence, asymmetry.
 
 All take an image [H, W] in [0, 1] whose rows are dB from the image's peak (1) down to its floor (0), the row
 centres velocity [H] in m/s (falling, approaching positive) and, where time matters, the column centres time_s

@@ -32,9 +32,10 @@ def near_body(profile, bins, prf_hz):
     out = np.zeros((*profile.shape[:-2], bins + 1, profile.shape[-1]), profile.dtype)
     for b in range(profile.shape[-2]):
         weight = np.clip((bins + 1) / 2 - np.abs(b - track), 0, 1).astype(out.real.dtype)
-        first, stop = (int(np.argmax(weight > 0)), len(weight) - int(np.argmax(weight[::-1] > 0)))
-        if weight.any():
-            out[..., b % (bins + 1), first:stop] += profile[..., b, first:stop] * weight[first:stop]
+        seen = np.flatnonzero(weight)
+        if len(seen):
+            part = slice(seen[0], seen[-1] + 1)
+            out[..., b % (bins + 1), part] += profile[..., b, part] * weight[part]
     return out
 
 

@@ -38,8 +38,8 @@ def spectrogram(signal, radar=Radar(), *, size=(64, 64), velocity_span=(-1.5, 6.
     Spectrogram; None takes the image's peak. clutter_cutoff: edge of the static-clutter filter (MTI) in m/s, 0 = off.
     Raises RequestError where the span would fold, the signal is shorter than the window, or a setting has no meaning.
     """
-    for name, value, bound in (("image height", size[0], 2), ("image width", size[1], 2)):
-        check_number(name, value, bound, whole=True)
+    for name, value in zip(("image height", "image width"), size, strict=True):
+        check_number(name, value, 2, whole=True)
     for name, value, bound in (("window_s", window_s, 4 / radar.prf_hz), ("dynamic_range_db", dynamic_range_db, 1),
                                ("clutter_cutoff", clutter_cutoff, 0), ("reference_db", reference_db or 0, -1000)):
         check_number(name, value, bound, 1000)
