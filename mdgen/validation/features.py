@@ -1,6 +1,6 @@
 """One pass of the judge over images: the features and probabilities that every metric starts from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -28,6 +28,10 @@ class JudgedSet:
     def of_user(self, user: int):
         """Rows of one user, [n] int64."""
         return np.flatnonzero(self.users == user)
+
+    def rows(self, rows):
+        """The set of some rows alone."""
+        return JudgedSet(*(getattr(self, part.name)[rows] for part in fields(self)))
 
 
 def judge_images(judge, folders, indices, device, batch_size: int = 64) -> JudgedSet:

@@ -1,0 +1,108 @@
+"""Are generated images distributed as real ones? All distances between two sets of features, with their floors."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from mdgen.validation.features import per_user_subsets
+from mdgen.validation.fid import frechet_between
+from mdgen.validation.inception_score import inception_score
+from mdgen.validation.kid import kernel_distance, kernel_distance_error
+from mdgen.validation.precision_recall import density_coverage, precision_recall
+
+NEIGHBOURS = {"precision": 3, "recall": 3, "density": 5, "coverage": 5}   # k as their authors chose it
+IMAGES_PER_SPLIT = 100   # fewer in a split of the Inception Score measure their number rather than their variety
+
+
+def distribution(training, held_out, generated, num_users: int, names: dict) -> dict:
+    """Every distribution metric, overall and per user, for generated and for held-out real images.
+
+    The sets are JudgedSets with the features [N, D] and probabilities [N, K] of one extractor. names: what "fd",
+    "kd" and "is" are called with it, since only the 2015 Inception weights make a Fréchet distance an FID.
+    Returns the dict of `compare` under those names, with "per_user": the same of each user alone, without the score.
+    """
+    def named(values):
+        return {names.get(key, key): value for key, value in values.items()}
+
+    counts = [min(len(s.of_user(user)) for s in (training, held_out, generated)) for user in range(num_users)]
+    users = [[alone(s, user) for s in (training, held_out, generated)] for user in range(num_users)]
+    return {**named({**compare(training, held_out, generated, counts), "is": scores(held_out, generated, counts)}),
+            "per_user": [named(compare(*sets, [count])) for sets, count in zip(users, counts)]}
+
+
+def alone(judged, user: int):
+    """The images of one user as a set of user 0."""
+    rows = judged.of_user(user)
+    return replace(judged.rows(rows), users=np.zeros(len(rows), dtype=np.int64))
+
+
+def compare(training, held_out, generated, counts) -> dict:
+    """{"fd", "kd", "precision", "recall", "density", "coverage"}: see `frechet`, `kernel` and `neighbours`."""
+    cuts = [list(cut_features(s, counts, seed)) for seed, s in enumerate((training, held_out, generated))]
+    return {"fd": frechet(training, held_out, generated, cuts), "kd": kernel(training, held_out, generated),
+            **neighbours(training.features, *cuts[1:])}
+
+
+def cut_features(judged, counts, seed: int, what: str = "features"):
+    """Five random cuts of a set to counts[u] images of its u-th user: distances fall with N, so N must be equal."""
+    return (getattr(judged, what)[rows] for rows in per_user_subsets(judged.users, counts, seed=seed))
+
+
+def frechet(training, held_out, generated, cuts) -> dict:
+    """Fréchet distances and their real-versus-real floors at the same N; None with fewer than two images.
+
+    against_training: generated and held-out cuts, each to all training images. against_held_out: generated and
+    training cuts, each to held-out ones. all_images: without cuts, at unequal N.
+    """
+    train_cuts, held_cuts, fake_cuts = cuts
+    full, dim, size = [training.features] * len(fake_cuts), training.features.shape[1], len(fake_cuts[0])
+
+    def mean(first, second):
+        values = [distance(x, y) for x, y in zip(first, second)]
+        return None if None in values else float(np.mean(values))
+
+    def distance(x, y):
+        return frechet_between(x, y) if min(len(x), len(y)) > 1 else None
+
+    return {"n": size, "n_training": len(training), "features": dim, "small_n": size < 10 * dim,
+            "against_training": {"generated": mean(fake_cuts, full), "floor": mean(held_cuts, full)},
+            "against_held_out": {"generated": mean(fake_cuts, held_cuts), "floor": mean(train_cuts, held_cuts)},
+            "all_images": {"n": len(generated), "n_training": len(training), "n_held_out": len(held_out),
+                           "generated_to_training": distance(generated.features, training.features),
+                           "generated_to_held_out": distance(generated.features, held_out.features),
+                           "held_out_to_training": distance(held_out.features, training.features)}}
+
+
+def kernel(training, held_out, generated) -> dict:
+    """Unbiased kernel distance of all images to all training images, hence without cuts, and its standard error."""
+    def estimate(judged):
+        if min(len(judged), len(training)) < 3:
+            return {"value": None, "standard_error": None}
+        value, error = kernel_distance_error(judged.features, training.features)
+        return {"value": value, "standard_error": error}
+
+    return {"generated": estimate(generated), "held_out": estimate(held_out)}
+
+
+def neighbours(real, held_cuts, fake_cuts) -> dict:
+    """Precision, recall, density and coverage of either side against all training images, means over the cuts."""
+    def means(cuts):
+        if min(len(real), len(cuts[0])) <= max(NEIGHBOURS.values()):
+            return [None] * 4
+        return np.mean([[*precision_recall(real, cut, NEIGHBOURS["precision"]),
+                         *density_coverage(real, cut, NEIGHBOURS["density"])] for cut in cuts], axis=0).tolist()
+
+    generated, held_out = means(fake_cuts), means(held_cuts)
+    return {name: {"generated": generated[i], "held_out": held_out[i]} for i, name in enumerate(NEIGHBOURS)}
+
+
+def scores(held_out, generated, counts) -> dict:
+    """Inception Score of all generated images, and of both sides at the same N; rows are shuffled before splits."""
+    size = sum(counts)
+    splits = 10 if size >= 10 * IMAGES_PER_SPLIT else 1
+
+    def mean(judged, seed):
+        return float(np.mean([inception_score(p, splits)[0] for p in
+                              cut_features(judged, counts, seed, "probabilities")]))
+
+    return {"n": size, "splits": splits, "generated": mean(generated, 2), "held_out": mean(held_out, 1)}

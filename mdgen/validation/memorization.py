@@ -1,0 +1,98 @@
+"""Originality: is a generated image nearer to a training image than real images that were never trained on?"""
+
+import numpy as np
+
+from mdgen.validation.diversity import INDEPENDENT_GAP
+
+SHIFTS = range(-4, 5)   # columns: a copy moved in time is a copy
+FENCE = 3.0             # standard deviations of the held-out log distances
+ROWS_AT_ONCE = 64
+
+
+def originality(training, held_out, generated) -> dict:
+    """Nearest training images of generated and of held-out images, and which generated ones are copies.
+
+    The sets are JudgedSets. Two distances: in pixels (`pixel_distances`) and in the judge's features (Euclidean).
+    In either, an image has its distance d1 to the nearest training image and d2 to the nearest one of another
+    moment: training windows that overlap the first count as one with it. A copy is near to one moment and to no
+    other; images that are merely typical of a user are near to many. So an image is flagged where both d1 and
+    d1 / d2, in pixels or in features, lie below what held-out images show (`lower_fence`).
+    Returns, for "pixels" and "features", medians and fences of both sides; "copies", "copy_rate", how many
+    training moments were copied ("moments"), the rate at which the same rule flags held-out images ("held_out_rate"),
+    and "nearest": per generated image the row of its nearest training image in pixels, d1 in both, and the flag.
+    """
+    found = {name: [near(*pair) for pair in pairs] for name, pairs in {
+        "pixels": [(pixel_distances(s.images, training.images), training) for s in (generated, held_out)],
+        "features": [(feature_distances(s.features, training.features), training) for s in (generated, held_out)],
+    }.items()}
+    flags = [np.zeros(len(generated), dtype=bool), np.zeros(len(held_out), dtype=bool)]
+    results = {}
+    for name, sides in found.items():
+        fences = [lower_fence(sides[1][key], held_out.users) for key in ("distance", "ratio")]
+        for flag, side, s in zip(flags, sides, (generated, held_out)):
+            flag |= (side["distance"] < fences[0][s.users]) & (side["ratio"] < fences[1][s.users])
+        results[name] = {side_name: {key: float(np.median(side[key])) for key in ("distance", "ratio")}
+                         for side_name, side in zip(("generated", "held_out"), sides)}
+    rows = found["pixels"][0]["row"]
+    return {**results, "copies": int(flags[0].sum()), "copy_rate": float(flags[0].mean()),
+            "held_out_rate": float(flags[1].mean()), "moments": moments(rows[flags[0]], training),
+            "nearest": {"row": rows.tolist(), "pixels": found["pixels"][0]["distance"].tolist(),
+                        "features": found["features"][0]["distance"].tolist(), "copy": flags[0].tolist()}}
+
+
+def pixel_distances(images, references):
+    """Smallest root-mean-square difference over time shifts of up to four columns: [N, M] float32 in [0, 2].
+
+    images [N, C, H, W], references [M, C, H, W]. Intensity (mean of the channels), each image brought to zero
+    mean and unit variance, so that a copy with another gain is one still. sqrt(2 - 2 r) of the correlation r.
+    """
+    reach = max(SHIFTS)
+    width = images.shape[-1] - 2 * reach
+    views = [standardised(references[..., reach + shift:reach + shift + width]) for shift in SHIFTS]
+    queries = standardised(images[..., reach:reach + width])
+    correlation = np.concatenate([np.max([rows @ view.T for view in views], axis=0)
+                                  for rows in np.split(queries, range(ROWS_AT_ONCE, len(queries), ROWS_AT_ONCE))])
+    return np.sqrt((2 - 2 * correlation).clip(min=0))
+
+
+def standardised(images):
+    """[N, C, H, W] -> [N, H W] float32 rows with zero mean and unit length; a constant image is all zeros."""
+    flat = images.astype(np.float32).mean(axis=1).reshape(len(images), -1)
+    flat -= flat.mean(axis=1, keepdims=True)
+    return flat / np.linalg.norm(flat, axis=1, keepdims=True).clip(min=1e-6)
+
+
+def feature_distances(features, references):
+    """Euclidean distances [N, M] between rows of [N, D] and [M, D]."""
+    squared = (features**2).sum(axis=1)[:, None] + (references**2).sum(axis=1) - 2 * features @ references.T
+    return np.sqrt(squared.clip(min=0))
+
+
+def near(distances, training) -> dict:
+    """From distances [N, M] to a JudgedSet of M images: "row" of the nearest one, its "distance", and "ratio" to
+    the nearest one of another moment."""
+    rows = distances.argmin(axis=1)
+    other = ((training.users[rows][:, None] != training.users)
+             | (np.abs(training.positions[rows][:, None] - training.positions) >= INDEPENDENT_GAP))
+    nearest = distances[np.arange(len(rows)), rows]
+    second = np.where(other, distances, np.inf).min(axis=1)
+    return {"row": rows, "distance": nearest, "ratio": nearest / np.maximum(second, 1e-12)}
+
+
+def lower_fence(values, users):
+    """Per user, the value FENCE standard deviations below the median in the logarithm.
+
+    values [N] > 0 of held-out images, users [N]. Users differ in level, so that each has a median of their own;
+    the deviation is pooled over all, since a user has few images, and taken from the median absolute deviation
+    (x 1.4826 for a normal distribution), so that a held-out copy does not widen it. Returns [max user + 1].
+    """
+    logs = np.log(values.clip(min=1e-12))
+    medians = np.array([np.median(logs[users == user]) for user in range(users.max() + 1)])
+    return np.exp(medians - FENCE * 1.4826 * np.median(np.abs(logs - medians[users])))
+
+
+def moments(rows, training) -> int:
+    """How many different moments of the recordings training rows stand for: overlapping windows count as one."""
+    places = sorted({(int(training.users[row]), int(training.positions[row])) for row in rows})
+    return sum(index == 0 or user != places[index - 1][0] or place - places[index - 1][1] >= INDEPENDENT_GAP
+               for index, (user, place) in enumerate(places))

@@ -1,0 +1,96 @@
+"""The verdict: figures of a report against thresholds that a user can set."""
+
+from dataclasses import dataclass
+
+from mdgen.errors import RequestError
+
+PASSED, FAILED, NOT_MEASURED = "passed", "failed", "not measured"
+INCOMPLETE = "incomplete"   # nothing failed, but not everything asked for was measured
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """A figure, where it lies in a report, and what it must be below or above."""
+
+    path: tuple            # keys into the results
+    below: bool
+    limit: float
+    meaning: str
+
+
+def match(ratio: float) -> float:
+    """A ratio to real images as closeness to 1, in [0, 1]: twice as much is as far off as half as much."""
+    return min(ratio, 1 / ratio) if ratio else 0.0
+
+
+CRITERIA = {
+    "fid": Criterion(("distribution", "inception", "fid", "all_images", "generated_to_training"), True, 50.0,
+                     "Fréchet distance in 2015 Inception features"),
+    "inception_score": Criterion(("distribution", "inception", "inception_score", "generated"), False, 2.0,
+                                 "sure and varied in the eyes of Inception"),
+    "user_accuracy": Criterion(("recognition", "generated", "accuracy"), False, 0.80,
+                               "drawn images are recognised as the wanted user"),
+    "verification_eer": Criterion(("verification", "generated", "eer"), True, 0.20,
+                                  "the Siamese judge tells users apart by drawn images"),
+    "copy_rate": Criterion(("originality", "copy_rate"), True, 0.02, "drawn images that copy a training image"),
+    "fd_over_floor": Criterion(("fd_over_floor",), True, 3.0,
+                               "Fréchet distance in the judge's features over that of real held-out images"),
+    "diversity": Criterion(("diversity", "features", "generated", "overall"), False, 0.6,
+                           "drawn images of a user differ as real ones do"),
+    "fine_texture": Criterion(("fine_texture",), False, 0.5, "speckle is there, and no more than in real images"),
+}
+
+
+def parse_thresholds(words) -> dict:
+    """["fid=30", "copy_rate=off"] -> {"fid": 30.0, "copy_rate": None}; RequestError for what is no criterion."""
+    found = {}
+    for word in words or ():
+        name, _, value = word.partition("=")
+        if name not in CRITERIA:
+            raise RequestError(f"--threshold {word}: no criterion is called {name!r}; "
+                               f"expected NAME=VALUE or NAME=off with one of {', '.join(CRITERIA)}")
+        try:
+            found[name] = None if value == "off" else float(value)
+        except ValueError:
+            raise RequestError(f"--threshold {word}: {value!r} is no number; expected {name}=VALUE or "
+                               f"{name}=off") from None
+    return found
+
+
+def verdict(results: dict, thresholds: dict | None = None) -> dict:
+    """Every criterion with its value, threshold and status, and "overall": passed, failed or incomplete.
+
+    thresholds: changed limits by name; None switches a criterion off. A figure that could not be measured never
+    counts as passed.
+    """
+    thresholds = thresholds or {}
+    figures = {**results, **derived(results)}
+    rows = [judged(name, criterion, figures, thresholds.get(name, criterion.limit))
+            for name, criterion in CRITERIA.items() if thresholds.get(name, criterion.limit) is not None]
+    found = {row["status"] for row in rows}
+    overall = FAILED if FAILED in found else INCOMPLETE if NOT_MEASURED in found else PASSED
+    return {"overall": overall, "criteria": rows}
+
+
+def derived(results: dict) -> dict:
+    """Figures of the verdict that are ratios of others."""
+    distance = look_up(results, ("distribution", "user_classifier", "fd_user_classifier", "against_training"))
+    fine = look_up(results, ("texture", "generated", "overall"))
+    ratio = distance["generated"] / distance["floor"] if distance and distance["floor"] and \
+        distance["generated"] is not None else None
+    return {"fd_over_floor": ratio, "fine_texture": None if fine is None else match(fine)}
+
+
+def judged(name: str, criterion: Criterion, figures: dict, limit: float) -> dict:
+    value = look_up(figures, criterion.path)
+    status = NOT_MEASURED if value is None else PASSED if (
+        value < limit if criterion.below else value > limit) else FAILED
+    return {"name": name, "value": value, "needs": f"{'<' if criterion.below else '>'} {limit:g}", "status": status,
+            "meaning": criterion.meaning}
+
+
+def look_up(values, path):
+    """values[path[0]][path[1]]…, None where a step is missing."""
+    for key in path:
+        values = values.get(key) if isinstance(values, dict) else None
+    return values
