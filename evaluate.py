@@ -1,6 +1,8 @@
-"""Judge what a run has drawn: `python evaluate.py samples RUN`.
+"""Judge a run and what it has drawn: `python evaluate.py samples RUN`.
 
-Writes RUN/report/index.html, report.json and contact_sheet.png, and prints the figures with their floors and ceilings.
+samples writes RUN/report/index.html, report.json and contact_sheet.png, and prints the verdict and the figures with
+their floors and ceilings. vae judges the autoencoder on its own, check whether the parts of a run fit together,
+environment says what is installed.
 """
 
 import argparse
@@ -9,27 +11,44 @@ from pathlib import Path
 
 from mdgen import commandline
 
-TASKS = ("samples", "environment")
-LATER = {"vae": "checking the autoencoder on its own", "check": "checking that the parts of a run fit together",
-         "sweep": "sweeping guidance scale and interval"}
+LATER = {"sweep": "sweeping guidance scale and interval"}
+
+# which flags a task reads; any other one is refused, since a flag that does nothing misleads
+FLAGS = {"samples": {"real", "held_out", "fake", "report_dir", "threshold", "strict", "inception_weights",
+                     "download_weights", "device"},
+         "vae": {"real", "report_dir", "strict", "lpips_weights", "device"},
+         "check": {"strict", "device"},
+         "environment": {"inception_weights", "lpips_weights"}}
 
 EXAMPLES = """examples:
   python evaluate.py samples runs/demo
   python evaluate.py samples runs/mine --fake drawn/ --report-dir report_drawn/
+  python evaluate.py samples runs/mine --held-out other_day/ --threshold copy_rate=0.01 --threshold fid=off --strict
+  python evaluate.py vae runs/mine
+  python evaluate.py check runs/mine
   python evaluate.py environment"""
 
 
 def parser():
     p = commandline.Parser(prog="evaluate.py", description=__doc__, epilog=EXAMPLES,
                            formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("task", choices=[*TASKS, *LATER], help="samples: judge drawn images; environment: what is installed")
+    p.add_argument("task", choices=[*FLAGS, *LATER], metavar="|".join(FLAGS))
     p.add_argument("run", type=Path, nargs="?", metavar="RUN", help="the output folder of train.py")
     p.add_argument("--model-dir", type=Path, help="the same as RUN, for old command lines")
     p.add_argument("--real", type=Path, metavar="DIR", help="real user folders (default: those the run was trained on)")
+    p.add_argument("--held-out", type=Path, metavar="DIR",
+                   help="other real recordings of the same users as the ceiling (default: the held-out part of --real)")
     p.add_argument("--fake", type=Path, metavar="DIR", help="drawn user folders (default: RUN/samples)")
     p.add_argument("--report-dir", type=Path, help="default: RUN/report")
-    p.add_argument("--inception-weights", type=Path,
-                   help="the 2015 FID weights; environment says whether they are found")
+    p.add_argument("--threshold", action="append", metavar="NAME=VALUE",
+                   help="change a threshold of the verdict, or NAME=off; may be given several times")
+    p.add_argument("--strict", action="store_true", default=None,
+                   help="exit with status 1 unless the verdict is passed")
+    p.add_argument("--inception-weights", type=Path, metavar="FILE",
+                   help="the 2015 FID weights (default: environment variable, torch hub's cache)")
+    p.add_argument("--download-weights", action="store_true", default=None,
+                   help="fetch the FID weights where they are missing")
+    p.add_argument("--lpips-weights", type=Path, metavar="DIR", help="the LPIPS weights")
     p.add_argument("--device", choices=["cpu", "cuda"], help="default: cuda where there is one")
     return p
 
@@ -40,34 +59,70 @@ def main(argv):
 
     if args.task in LATER:
         raise RequestError(f"evaluate.py {args.task} ({LATER[args.task]}) is not in this version; "
-                           f"expected one of {', '.join(TASKS)}")
+                           f"expected one of {', '.join(FLAGS)}")
+    for flag in set().union(*FLAGS.values()) - FLAGS[args.task]:
+        if getattr(args, flag) is not None:
+            raise RequestError(f"--{flag.replace('_', '-')} is not for evaluate.py {args.task}, which would not read "
+                               "it; leave it out")
     if args.task == "environment":
         from mdgen.validation.environment import describe_environment
-        print("\n".join(describe_environment(args.inception_weights)))
-        return 0
-    path = commandline.run_argument(args, "evaluate.py samples runs/demo")
-    if args.inception_weights is not None:
-        raise RequestError("--inception-weights is for evaluate.py environment; the report does not use Inception "
-                           "features in this version, so leave the flag out")
-    return judge_samples(args, path, " ".join(["evaluate.py", *argv]))
+        print("\n".join(describe_environment(args.inception_weights, args.lpips_weights)))
+        return commandline.OK
+    path = commandline.run_argument(args, f"evaluate.py {args.task} runs/demo")
+    passed = {"samples": judge_samples, "vae": judge_vae, "check": check}[args.task](
+        args, path, " ".join(["evaluate.py", *argv]))
+    return commandline.FAILED if args.strict and not passed else commandline.OK
 
 
-def judge_samples(args, path, command):
+def judge_samples(args, path, command) -> bool:
+    from mdgen.models.inception import find_inception_weights, load_inception
     from mdgen.run_folder import RunFolder
     from mdgen.training import distributed
     from mdgen.training.logger import ShowProgress
     from mdgen.validation.evaluate_samples import evaluate_samples, summary
+    from mdgen.validation.verdict import PASSED, parse_thresholds
 
+    thresholds = parse_thresholds(args.threshold)
     run = RunFolder.open(path)
+    wanted = args.download_weights or find_inception_weights(args.inception_weights)
+    inception = load_inception(args.inception_weights, download=bool(args.download_weights)) if wanted else None
     device = distributed.init_from_environment(args.device)
     report_dir = args.report_dir or run.path / "report"
     results = evaluate_samples(run, args.real or Path(run.users.data_dir), args.fake or run.samples, report_dir,
+                               held_out_dir=args.held_out, inception=inception, thresholds=thresholds,
                                device=device, progress=ShowProgress, command=command)
     if distributed.is_main():
         print(summary(results))
         print(f"report: {report_dir / 'index.html'}")
     distributed.shut_down()
-    return 0
+    return results["verdict"]["overall"] == PASSED
+
+
+def judge_vae(args, path, command) -> bool:
+    from mdgen.run_folder import RunFolder
+    from mdgen.training import distributed
+    from mdgen.training.logger import ShowProgress
+    from mdgen.validation.evaluate_vae import evaluate_vae, vae_summary
+
+    run = RunFolder.open(path)
+    device = distributed.init_from_environment(args.device)
+    report_dir = args.report_dir or run.path / "report"
+    results = evaluate_vae(run, args.real or Path(run.users.data_dir), report_dir, lpips_weights=args.lpips_weights,
+                           device=device, progress=ShowProgress, command=command)
+    if distributed.is_main():
+        print(vae_summary(results))
+        print(f"report: {report_dir / 'vae.json'} and vae.png")
+    distributed.shut_down()
+    return all(criterion["passed"] for criterion in results["verdict"])
+
+
+def check(args, path, command) -> bool:
+    from mdgen.training import distributed
+    from mdgen.validation.check_run import check_run, check_summary
+
+    findings = check_run(path, distributed.init_from_environment(args.device))
+    print(check_summary(findings))
+    return all(finding.ok for finding in findings)
 
 
 if __name__ == "__main__":

@@ -28,10 +28,26 @@ p { margin: .3rem 0 .8rem; max-width: 46rem; }
 .beside { font-weight: 600; }
 .card p { font-size: .88rem; color: var(--soft); margin: .4rem 0 0; }
 .users { display: grid; gap: .8rem; }
+.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: .1rem 1.2rem;
+  margin: .5rem 0 0; font-size: .85rem; font-variant-numeric: tabular-nums; }
+.figures div { display: flex; justify-content: space-between; border-bottom: 1px dotted var(--line); gap: .6rem; }
+.figures dt { color: var(--soft); } .figures dd { margin: 0; font-weight: 600; white-space: nowrap; }
+.verdict { border: 1px solid var(--line); border-left: 6px solid var(--mark); border-radius: 10px; padding: .8rem 1rem;
+  background: var(--card); margin: 1.2rem 0; }
+.verdict h2 { margin: 0 0 .3rem; }
+.passed { color: #1c7a4f; } .failed { color: #b3352b; } .not-measured, .incomplete { color: #8a6a00; }
+.verdict.passed { border-left-color: #1c7a4f; } .verdict.failed { border-left-color: #b3352b; }
+.verdict.incomplete { border-left-color: #d9a521; } .verdict table { color: var(--ink); }
+.couples { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: .8rem; }
+.couple { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: .6rem .8rem; }
+.couple.copy { border: 2px solid #b3352b; }
+.chart { max-width: 34rem; margin: .6rem 0; }
+details { margin: .6rem 0; } summary { cursor: pointer; color: var(--mark); }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(19rem, 100%), 1fr));
   gap: .4rem 1.2rem; }
 figure { margin: .3rem 0 0; }
 .strip { display: grid; grid-template-columns: repeat(4, 1fr); gap: 4px; }
+.couple .strip { grid-template-columns: 1fr 1fr; }
 .strip img { width: 100%; display: block; image-rendering: pixelated; border-radius: 3px; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .88rem; background: var(--card);
@@ -72,6 +88,22 @@ def table(header, rows) -> str:
     body = "".join(f"<tr><th>{escape(name)}</th>{''.join(f'<td>{escape(text)}</td>' for text in cells)}</tr>"
                    for name, *cells in rows)
     return f"<div class=\"scroll\"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+
+
+def folded(title: str, body: str) -> str:
+    """HTML that a click unfolds."""
+    return f"<details><summary>{escape(title)}</summary>{body}</details>"
+
+
+def figures(pairs) -> str:
+    """A compact list of (name, value) texts."""
+    rows = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in pairs)
+    return f"<dl class=\"figures\">{rows}</dl>"
+
+
+def status(text: str) -> str:
+    """A word coloured by what it says: passed, failed, not measured, incomplete."""
+    return f"<strong class=\"{text.replace(' ', '-')}\">{text}</strong>"
 
 
 def confusion_table(names, counts) -> str:

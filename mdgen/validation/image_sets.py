@@ -1,0 +1,99 @@
+"""The three sets of images that an evaluation compares, read from their folders and checked against the run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from mdgen.data.splits import Split
+from mdgen.data.user_folders import UserFolders, list_users
+from mdgen.errors import RequestError
+from mdgen.run_folder import RunFolder, listing
+from mdgen.sampling import MANIFEST, read_manifest
+
+
+@dataclass(frozen=True)
+class ImageSets:
+    """split: real images as training split them; the other two: a decoded tree and rows of it, [N] int64."""
+
+    split: Split
+    held_out: tuple
+    generated: tuple
+
+    @property
+    def training(self) -> tuple:
+        return self.split.folders, self.split.train
+
+
+def read_sets(run: RunFolder, real_dir: Path, fake_dir: Path, held_out_dir: Path | None = None,
+              progress=lambda label: None) -> ImageSets:
+    """Decode the folders of an evaluation.
+
+    real_dir: user folders, split as training split them; its held-out part is the ceiling unless held_out_dir names
+    other recordings of the same users. fake_dir: generated user folders.
+    Raises RequestError where a folder does not fit the run, or where the ceiling was trained on.
+    """
+    check_generated(fake_dir, run.users.names)            # before minutes are spent on the real ones
+    real = read_real(run, real_dir, "--real", progress("read real images"))
+    split = Split.of(real, run.config.data)
+    if held_out_dir is None:
+        held_out = real, split.validation
+        seen = split.seen_in(run.users.training_images)
+    else:
+        other = read_real(run, held_out_dir, "--held-out", progress("read held-out images"))
+        held_out = other, torch.arange(len(other))
+        seen = Split(other, held_out[1][:0], held_out[1]).seen_in(run.users.training_images or split.training_digests())
+    if seen:
+        raise RequestError(f"{seen} of the {len(held_out[1])} held-out images of {held_out[0].root} are images that "
+                           f"{run.path} was trained on, so they are no ceiling; restore the folder as it was, or give "
+                           f"{'--real' if held_out_dir is None else '--held-out'} a folder of other recordings")
+    fake = read_tree(run, fake_dir, "--fake", progress("read generated images"))
+    return ImageSets(split, held_out, (fake, torch.arange(len(fake))))
+
+
+def read_real(run: RunFolder, folder: Path, flag: str, progress=None) -> UserFolders:
+    """A tree of real images of exactly the users of the run."""
+    tree = read_tree(run, folder, flag, progress)
+    if tree.users != run.users.names:
+        raise RequestError(f"{folder} has {listing(tree.users)}, but {run.path} was trained for "
+                           f"{listing(run.users.names)}; give {flag} a folder with images of these users")
+    return tree
+
+
+def read_tree(run: RunFolder, folder: Path, flag: str, progress=None) -> UserFolders:
+    """Decode a tree with the run's size, channels and colour map; errors name the flag that chose it."""
+    data = run.config.data
+    try:
+        return UserFolders(folder, height=data.height, width=data.width, channels=run.users.channels,
+                           colormap=run.users.colormap or "auto", min_images=2 if flag == "--real" else 1,
+                           cache_dir=run.path / "cache", progress=progress)
+    except RequestError as problem:
+        raise RequestError(str(problem).replace("--data-dir", flag)) from None
+
+
+def check_generated(folder: Path, names) -> None:
+    """RequestError unless the tree holds images of exactly these users."""
+    remedy = "run sample.py for this run, or give --fake a folder with generated images of every user"
+    if not folder.is_dir() or not any(path.is_dir() for path in folder.iterdir()):
+        raise RequestError(f"there are no generated images in {folder}; {remedy}")
+    try:
+        found = list(list_users(folder, min_images=1, min_users=1))
+    except RequestError as problem:
+        raise RequestError(str(problem).replace("--data-dir", "--fake")) from None
+    unknown, missing = [n for n in found if n not in names], [n for n in names if n not in found]
+    if unknown:
+        raise RequestError(f"{folder} has images of {listing(unknown)}, whom this run does not know; "
+                           f"it knows {listing(names)}. Remove the folder, or give the right --fake")
+    if missing:
+        raise RequestError(f"{folder} has no images of {listing(missing)}; expected all users of the run: "
+                           f"{remedy}")
+
+
+def drawing_settings(folder: Path) -> list:
+    """How the images were drawn, from their manifest: one entry per setting, [] without a manifest."""
+    try:
+        found = {(row.run, row.sampler, row.steps, row.guidance) for row in read_manifest(folder)}
+    except RequestError:
+        raise RequestError(f"{folder / MANIFEST} is no manifest of sample.py; restore it, or remove it to judge the "
+                           "images without it") from None
+    return [dict(zip(("run_hash", "sampler", "steps", "guidance"), setting)) for setting in sorted(found)]
