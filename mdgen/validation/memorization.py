@@ -19,7 +19,7 @@ def originality(training, held_out, generated) -> dict:
     d1 / d2, in pixels or in features, lie below what held-out images show (`lower_fence`).
     Returns, for "pixels" and "features", medians and fences of both sides; "copies", "copy_rate", how many
     training moments were copied ("moments"), the rate at which the same rule flags held-out images ("held_out_rate"),
-    and "nearest": per generated image the row of its nearest training image in pixels, d1 in both, and the flag.
+    and "nearest": per generated image its user, the row of its nearest training image in pixels, d1 in both, and the flag.
     """
     found = {name: [near(*pair) for pair in pairs] for name, pairs in {
         "pixels": [(pixel_distances(s.images, training.images), training) for s in (generated, held_out)],
@@ -36,7 +36,7 @@ def originality(training, held_out, generated) -> dict:
     rows = found["pixels"][0]["row"]
     return {**results, "copies": int(flags[0].sum()), "copy_rate": float(flags[0].mean()),
             "held_out_rate": float(flags[1].mean()), "moments": moments(rows[flags[0]], training),
-            "nearest": {"row": rows.tolist(), "pixels": found["pixels"][0]["distance"].tolist(),
+            "nearest": {"user": generated.users.tolist(), "row": rows.tolist(), "pixels": found["pixels"][0]["distance"].tolist(),
                         "features": found["features"][0]["distance"].tolist(), "copy": flags[0].tolist()}}
 
 

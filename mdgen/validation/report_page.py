@@ -1,0 +1,239 @@
+"""The report as one HTML page: the verdict first, then every figure beside its floor or ceiling."""
+
+from html import escape
+
+from mdgen.validation.charts import line_chart
+from mdgen.validation.features import EXTRACTOR
+from mdgen.validation.headlines import headlines
+from mdgen.validation.page import (card, confusion_table, figures, folded, number, page, status, strip, table)
+
+SIDES = "generated", "held_out"
+
+
+def render(results: dict, pictures, couples) -> str:
+    """The page. pictures: per user (real, generated), uint8 [n, H, W, 3] each; couples: see `nearest_couples`."""
+    cards = "".join(card(title, fake, f"real held-out: {real}", meaning)
+                    for title, fake, real, meaning in headlines(results))
+    sections = [introduction(results), verdict_box(results["verdict"]), f"<div class=\"cards\">{cards}</div>",
+                users(results, pictures), recognised(results), verified(results["verification"]),
+                "".join(distances(extractor, part) for extractor, part in results["distribution"].items()),
+                gait(results["physics"], results["users"]), originality(results, couples),
+                usefulness(results["usefulness"]), tested(results["tests"], results["users"]), footer(results)]
+    return page("mdgen report", "\n".join(sections))
+
+
+def introduction(results: dict) -> str:
+    count, distance = results["images"], results["distribution"][EXTRACTOR][f"fd_{EXTRACTOR}"]
+    text = (f"<h1>Generated walks beside real ones</h1><p>{count['generated']} generated images of "
+            f"{len(results['users'])} users and {count['held_out']} real images held out of training, both "
+            f"judged against {count['training']} real training images. Every number stands beside what the "
+            "held-out real images get: a perfect generator would get the same.</p>")
+    if distance["small_n"]:
+        text += (f"<p class=\"note\">N = {distance['n']} is small for a distance in {distance['features']} "
+                 "features: it is biased upwards. Compare it with its floor at the same N, and with nothing else.</p>")
+    return text
+
+
+def verdict_box(verdict: dict) -> str:
+    """Passed, failed or incomplete, and why."""
+    rows = "".join(f"<tr><th>{escape(row['name'])}</th><td>{number(row['value'], 3)}</td><td>{escape(row['needs'])}</td>"
+                   f"<td>{status(row['status'])}</td></tr>" for row in verdict["criteria"])
+    head = "".join(f"<th>{text}</th>" for text in ("criterion", "value", "needs", "status"))
+    meanings = "; ".join(f"{row['name']}: {row['meaning']}" for row in verdict["criteria"])
+    return (f"<div class=\"verdict {verdict['overall']}\"><h2>Verdict: {status(verdict['overall'])}</h2>"
+            "<p>Incomplete: nothing failed, but something was not measured. Set limits with "
+            "<code>--threshold NAME=VALUE</code> or <code>NAME=off</code>.</p>"
+            f"<div class=\"scroll\"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+            f"<p class=\"soft\">{escape(meanings)}.</p></div>")
+
+
+def users(results: dict, pictures) -> str:
+    """A card for every user: images, then the figures of that user alone."""
+    cards = [f"<div class=\"user\"><h3>{escape(name)}</h3><div class=\"pair\">{strip(real, 'real', name)}"
+             f"{strip(fake, 'generated', name)}</div>{figures(user_figures(results, user))}</div>"
+             for user, (name, (real, fake)) in enumerate(zip(results["users"], pictures))]
+    return ("<h2>User by user</h2><p>Held-out real images, then generated ones: evenly spaced in file order, not "
+            "chosen. Doppler upwards, time to the right. Every pair of numbers reads generated / real held-out; a dash: "
+            f"too few images.</p><div class=\"users\">{''.join(cards)}</div>")
+
+
+def user_figures(results: dict, user: int) -> list:
+    """(name, "generated / held-out") texts."""
+    seen, verified, spread = results["recognition"], results["verification"], results["diversity"]
+    name = f"fd_{EXTRACTOR}"
+    distance = results["distribution"][EXTRACTOR]["per_user"][user][name]["against_training"]
+    torso = results["physics"]["features"]["torso_line"]
+    copies = [copy for copy, owner in zip(results["originality"]["nearest"]["copy"],
+                                          results["originality"]["nearest"]["user"]) if owner == user]
+
+    def pair(part, *keys, percent=False):
+        values = []
+        for side in SIDES:
+            value = part[side]
+            for key in keys:
+                value = value[key]
+            values.append(number(value[user], percent=percent))
+        return " / ".join(values)
+
+    return [("accuracy", pair(seen, "accuracy_per_user", percent=True)),
+            ("confidence", pair(seen, "confidence_per_user")),
+            ("EER", pair(verified, "eer_per_user")),
+            ("rank 1", pair(verified, "rank1_per_user", percent=True)),
+            ("to prototype", pair(verified, "prototype_distance_per_user")),
+            (name, f"{number(distance['generated'], 1)} / {number(distance['floor'], 1)}"),
+            ("torso line", pair(torso, "to_user", "per_user")),
+            ("diversity, features", pair(spread["features"], "per_user")),
+            ("diversity, pixels", pair(spread["pixels"], "per_user")),
+            ("fine texture", pair(results["texture"], "per_user")),
+            ("copies", f"{sum(copies)} of {len(copies)}")]
+
+
+def recognised(results: dict) -> str:
+    names, seen = results["users"], results["recognition"]
+    return ("<h2>Who is taken for whom</h2><p>Rows: the user that was asked for. Columns: the user that was recognised "
+            "by a classifier trained on real training images. Counts; a good table has its weight on the diagonal.</p>"
+            "<h3>Generated images</h3>" + confusion_table(names, seen["generated"]["confusion"])
+            + folded("Real held-out images", confusion_table(names, seen["held_out"]["confusion"])))
+
+
+def verified(verification: dict) -> str:
+    """The Siamese judge: curve and table."""
+    curves = [(label, verification[side]["roc"]["false_acceptance"], verification[side]["roc"]["true_acceptance"], None)
+              for side, label in zip(SIDES, ("generated", "real held-out"))]
+    figure = line_chart(curves, x_label="strangers accepted", y_label="right users accepted", y_range=(0, 1))
+    lines = [("equal error rate", "eer", 3), ("area under the curve", "auc", 3), ("rank 1: nearest is the user", "rank1", 3),
+             ("distance to the user's prototype", "prototype_distance", 2),
+             ("further to the nearest other prototype", "prototype_margin", 2),
+             ("distance to images of the user", "genuine_distance", 2),
+             ("distance to images of others", "impostor_distance", 2)]
+    rows = [[title, *(number(verification[side][key], digits) for side in SIDES)] for title, key, digits in lines]
+    return ("<h2>Is it the same person?</h2><p>A Siamese network, trained on real training images by the "
+            f"{escape(verification['loss'])} loss, compares every image with every real training image. Generated images "
+            "can do better than held-out ones, since their model has learnt from the training images too.</p>"
+            f"<div class=\"chart\">{figure}</div>" + table(["Siamese judge", "generated", "real held-out"], rows))
+
+
+def distances(extractor: str, part: dict) -> str:
+    """All distribution metrics in the features of one extractor."""
+    fd, kd, score = (next(key for key in part if key in names) for names in
+                     (("fid", f"fd_{extractor}"), ("kid", f"kd_{extractor}"), ("inception_score", f"is_{extractor}")))
+    d, k, s = part[fd], part[kd], part[score]
+    whole = d["all_images"]
+    rows = [[f"{fd} to training images, N = {d['n']} to {d['n_training']}",
+             number(d["against_training"]["generated"]), number(d["against_training"]["floor"])],
+            [f"{fd} to held-out images, N = {d['n']} to {d['n']}",
+             number(d["against_held_out"]["generated"]), number(d["against_held_out"]["floor"])],
+            [f"{fd} to training images, all: {whole['n']} or {whole['n_held_out']} to {whole['n_training']}",
+             number(whole["generated_to_training"]), number(whole["held_out_to_training"])],
+            [f"{kd} to training images ± standard error", *(
+                f"{number(k[side]['value'], 4)} ± {number(k[side]['standard_error'], 4)}" for side in SIDES)],
+            *([name, *(number(part[name][side]) for side in SIDES)]
+              for name in ("precision", "recall", "density", "coverage")),
+            [f"{score}, N = {s['n']} in {s['splits']} split{'s' if s['splits'] > 1 else ''}",
+             *(number(s[side]) for side in SIDES)]]
+    warning = ("The 2015 Inception weights: comparable with published figures at the same N." if fd == "fid" else
+               "No FID: comparable only within this report.")
+    return (f"<h2>Distribution, in the features of {escape(extractor.replace('_', ' '))}</h2><p>{warning} Fréchet (fd) "
+            "and kernel distance (kd): lower is closer; the held-out column is the floor. Precision: share of images "
+            "that lie where real ones do; recall: share of real ones that lie where these do; density and coverage: the "
+            "same, less shaken by outliers. The score is high where images are clear and varied.</p>"
+            + table(["", "generated", "real held-out"], rows))
+
+
+def gait(physics: dict, names) -> str:
+    """Distances of gait and texture in units of the user's own variation."""
+    rows = []
+    for name, feature in physics["features"].items():
+        if feature:
+            rows.append([name.replace("_", " "), *(number(feature[side][key]["overall"])
+                                                   for key in ("to_user", "to_others", "spread") for side in SIDES),
+                         number(feature["separability"]["overall"])])
+    header = ["measure"] + [f"{what}, {side}" for what in ("to the user", "to others", "spread")
+                            for side in ("generated", "real")] + ["between / within"]
+    missing = "; ".join(f"{name.replace('_', ' ')}: {reason}" for name, reason in physics["not_measured"].items())
+    per_user = table(["measure", *names], [[name.replace("_", " "), *(" / ".join(
+        number(feature[side]["to_user"]["per_user"][user]) for side in SIDES) for user in range(len(names)))]
+        for name, feature in physics["features"].items() if feature])
+    return ("<h2>Gait and texture</h2><p>To the user: distance to the user's real training images over that between "
+            "these; 1 is as near as users are to themselves. To others: the same to other users' images, over that of the "
+            "user's own. Spread: distance within the set. Between / within: how far apart users are at all; near 1 the "
+            "measure says nothing about who walks.</p>" + table(header, rows)
+            + (f"<p class=\"soft\">Not measured: {escape(missing)}.</p>" if missing else "")
+            + folded("To the user, user by user: generated / real held-out", per_user))
+
+
+def originality(results: dict, couples) -> str:
+    """Nearest training images, copies framed."""
+    found, names = results["originality"], results["users"]
+    boxes = []
+    for couple in couples:
+        owner, trained = names[couple["user"]], names[couple["trained_as"]]
+        label = f"{owner}: distance {number(couple['distance'])}" + (
+            f" to {trained}" if trained != owner else "") + (", a copy" if couple["copy"] else "")
+        boxes.append(f"<div class=\"couple{' copy' if couple['copy'] else ''}\">"
+                     f"{strip(couple['pixels'], label, owner)}</div>")
+    rows = [[f"to the nearest training image, {name}", *(number(found[name][side]["distance"]) for side in SIDES)]
+            for name in ("pixels", "features")]
+    rows += [[f"the same, over the nearest of another moment, {name}", *(number(found[name][side]["ratio"])
+                                                                        for side in SIDES)]
+             for name in ("pixels", "features")]
+    rows.append(["flagged as copies", f"{found['copies']} ({number(found['copy_rate'], percent=True)})",
+                 number(found["held_out_rate"], percent=True)])
+    return ("<h2>Are they copies?</h2><p>Medians. In pixels: of standardised images after the best shift in time, from 0 "
+            "(the same) to 2. A copy is nearer to one moment of training than any held-out image, and to no other moment; "
+            f"windows that overlap count as one. The flagged images copy {found['moments']} "
+            f"moment{'' if found['moments'] == 1 else 's'}.</p>"
+            + table(["median", "generated", "real held-out"], rows)
+            + "<h3>The nearest pairs: generated left, training right</h3>"
+            f"<div class=\"couples\">{''.join(boxes)}</div>")
+
+
+def usefulness(study: dict | None) -> str:
+    """Does it help my identification model: table and curve."""
+    if not study:
+        return ""
+    def spread(arm):
+        return f"{number(arm['mean'], percent=True)} ± {100 * arm['std']:.0f}"
+
+    rows = [["all" if line["all"] else str(line["per_user"]), spread(line["real"]), spread(line["both"]),
+             f"{100 * line['gain']['mean']:+.0f} ± {100 * line['gain']['std']:.0f}"] for line in study["curve"]]
+    places = list(range(len(rows)))
+    curves = [(label, places, [line[arm]["mean"] for line in study["curve"]],
+               [line[arm]["std"] for line in study["curve"]])
+              for arm, label in (("both", "real and generated"), ("real", "real alone"))]
+    figure = line_chart(curves, x_label="real images per user", y_label="accuracy on real held-out images",
+                        x_ticks=[(place, row[0]) for place, row in zip(places, rows)], y_range=(0, 1))
+    return ("<h2>Do they help an identification model?</h2><p>A classifier trained on few real images of every user, "
+            "alone and with all generated ones beside, tested on real held-out images. Mean and standard deviation over "
+            f"{study['seeds']} seeds; the gain is taken seed by seed. Trained on generated images alone: "
+            f"{spread(study['tstr'])}. Trained on real, tested on generated ones: {spread(study['trts'])}. "
+            f"Chance: {number(study['chance'], percent=True)}.</p><div class=\"chart\">{figure}</div>"
+            + table(["real per user", "real alone", "with generated", "gain, points"], rows))
+
+
+def tested(tests: dict, names) -> str:
+    """p-values after correction, with their controls."""
+    rows = [[name, *(f"{number(line[test]['p_holm'], 3)} / {number(line[test]['control_p'], 3)}"
+                     if line[test] else "–" for test in tests["tests"])]
+            for name, line in zip(names, tests["per_user"])]
+    found = "; ".join(f"{test.replace('_', ' ')}: {tests['rejected'][test]['test']} of {len(names)}, control "
+                      f"{tests['rejected'][test]['control']}" for test in tests["tests"])
+    return ("<h2>Can a test tell them from real ones?</h2><p>p-values of a difference, corrected for all users and tests "
+            "(Holm); beside each the p-value of the same test between held-out and training images, uncorrected. Below "
+            f"{tests['alpha']:g}: different. Where the control is low too, the recordings themselves differ. "
+            f"Rejected: {escape(found)}.</p>"
+            + folded("All p-values: corrected / control",
+                     table(["user", *(test.replace("_", " ") for test in tests["tests"])], rows)))
+
+
+def footer(results: dict) -> str:
+    drawn = "; ".join(f"run {d['run_hash']}, {d['sampler']}, {d['steps']} steps, guidance {d['guidance']:g}"
+                      for d in results["drawn_with"]) or "no manifest"
+    judges = "; ".join(f"{name.replace('_', ' ')} ({', '.join(f'{key} {value}' for key, value in part.items())})"
+                       for name, part in results["extractors"].items())
+    hashes = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in results["hashes"].items())
+    return (f"<footer><p>Made by <code>{escape(results['command'] or 'mdgen')}</code>, mdgen "
+            f"{escape(results['mdgen'])}, preset {escape(results['preset'])}.<br>"
+            f"Drawn with: {escape(drawn)}.<br>Judges: {escape(judges)}. They are trained on real training images alone "
+            "and guide nothing.<br>"
+            f"Images: {escape(hashes)}.<br>All numbers: <a href=\"report.json\">report.json</a>.</p></footer>")
