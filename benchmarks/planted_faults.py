@@ -1,0 +1,127 @@
+"""Which figure notices which fault: faults planted in real images that pose as generated ones, as a table.
+
+    python benchmarks/planted_faults.py FOLDER
+
+Eight simulated users; of each, 60 recordings are the real images and 24 others, never shown to any judge, pose as
+generated: a perfect generator. Each fault changes these 24. FOLDER keeps the images and the judges. The table is the
+one of docs/validation.md; a figure that its threshold refuses is bold.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from mdgen.data.demo import write_demo_users
+from mdgen.presets import preset
+from mdgen.run_folder import RunFolder, Users
+from mdgen.validation.evaluate_samples import evaluate_samples
+from mdgen.validation.verdict import FAILED, NOT_MEASURED
+
+REAL, DRAWN = 60, 24
+PERFECT = "real against real"
+
+
+def prepare(folder: Path) -> RunFolder:
+    """FOLDER/real, FOLDER/drawn/real against real, and a run without weights that knows the real users."""
+    if not (folder / "run" / "config.json").exists():
+        whole = write_demo_users(folder / "real", images_per_user=REAL + DRAWN)
+        for user in users(whole):
+            target = folder / "drawn" / PERFECT / user.name
+            target.mkdir(parents=True)
+            for path in sorted(user.iterdir())[REAL:]:
+                path.rename(target / path.name)
+    names = [user.name for user in users(folder / "real")]
+    return RunFolder.create_or_resume(folder / "run", preset("demo"),
+                                      Users(names, str(folder / "real"), "intensity", "jet"))
+
+
+def users(folder: Path):
+    return sorted((path for path in folder.iterdir() if path.is_dir()), key=lambda path: int(path.name.split("_")[1]))
+
+
+def plant(folder: Path, fault: str) -> Path:
+    """FOLDER/drawn/<fault>, made from the perfect images."""
+    target = folder / "drawn" / fault
+    if fault != PERFECT:
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(folder / "drawn" / PERFECT, target)
+        FAULTS[fault](target, folder / "real")
+    return target
+
+
+def change(target: Path, function):
+    for path in sorted(target.glob("*/*.png")):
+        function(Image.open(path)).save(path)
+
+
+def collapse(target, real):
+    """Every user has three pictures, again and again."""
+    for user in users(target):
+        files = sorted(user.iterdir())
+        for index, path in enumerate(files):
+            shutil.copy(files[index % 3], path)
+
+
+def copy_training_images(target, real):
+    """Three of the 24 images of every user are training images with a little noise."""
+    for user in users(target):
+        rng = np.random.default_rng(0)
+        for path, source in zip(sorted(user.iterdir())[::8], sorted((real / user.name).iterdir())[::15]):
+            pixels = np.asarray(Image.open(source)).astype(float)
+            Image.fromarray((pixels + rng.normal(0, 6, pixels.shape)).clip(0, 255).astype(np.uint8)).save(path)
+
+
+def swap_two(target, real):
+    first, second = users(target)[:2]
+    first.rename(target / "aside"), second.rename(first), (target / "aside").rename(second)
+
+
+def shuffle_users(target, real):
+    """Every image gets a random user."""
+    files = [path for user in users(target) for path in sorted(user.iterdir())]
+    images = [Image.open(path).copy() for path in files]
+    for path, index in zip(files, np.random.default_rng(0).permutation(len(files))):
+        images[index].save(path)
+
+
+def make_noise(target, real):
+    rng = np.random.default_rng(0)
+    change(target, lambda image: Image.fromarray(rng.integers(0, 256, (*image.size[::-1], 3), dtype=np.uint8)))
+
+
+def blur(target, real):
+    change(target, lambda image: image.filter(ImageFilter.GaussianBlur(1.5)))
+
+
+FAULTS = {PERFECT: None, "collapsed modes": collapse, "planted copies": copy_training_images,
+          "two users swapped": swap_two, "users shuffled": shuffle_users, "pure noise": make_noise, "blur": blur}
+
+
+def row(fault: str, found: dict) -> str:
+    """One line of the table: criteria of the verdict, bold where refused, then figures without a threshold."""
+    cells = [f"**{line['value']:.3g}**" if line["status"] == FAILED else f"{line['value']:.3g}"
+             for line in found["verdict"]["criteria"] if line["status"] != NOT_MEASURED]
+    part, features = found["distribution"]["user_classifier"], found["physics"]["features"]
+    cells += [f"{part[name]['generated']:.2f}" for name in ("precision", "recall", "density", "coverage")]
+    cells += [f"{features[name]['generated']['to_user']['overall']:.2f}" for name in ("torso_line", "spectrum")]
+    cells += [f"{found['diversity']['pixels']['generated']['overall']:.2f}", f"{found['usefulness']['tstr']['mean']:.2f}"]
+    return f"| {fault} | {' | '.join(cells)} |"
+
+
+def main(folder: Path) -> None:
+    run, rows = prepare(folder), []
+    for fault in FAULTS:
+        found = evaluate_samples(run, folder / "real", plant(folder, fault), folder / "reports" / fault, device="cpu")
+        rows.append(row(fault, found))
+        print(rows[-1], flush=True)
+    names = [line["name"] for line in found["verdict"]["criteria"] if line["status"] != NOT_MEASURED]
+    names += ["precision", "recall", "density", "coverage", "torso line to user", "spectrum to user",
+              "diversity, pixels", "TSTR"]
+    print("\n".join(["", f"| fault | {' | '.join(names)} |", "| --- " * (len(names) + 1) + "|", *rows]))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
