@@ -48,7 +48,7 @@ def find_axes(data_dir) -> ImageAxes | None:
                 told = json.loads(path.read_text(encoding="utf-8"))["axes"]
                 return ImageAxes(*edges(told["velocity_m_s"][::-1]), span(told.get("time_s")),
                                  float(told["dynamic_range_db"]))
-            except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+            except (OSError, ValueError, KeyError, TypeError, IndexError, ZeroDivisionError) as error:
                 raise RequestError(f"{shown(path)} does not tell the images' axes ({type(error).__name__}: {error}); "
                                    "restore it, or remove it to judge the images without axes") from error
     return None

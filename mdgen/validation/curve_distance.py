@@ -8,9 +8,9 @@ PAIRS_AT_ONCE = 4096   # keeps the rows of the table in a processor's cache
 def curve_distance(x, y, kind: str = "dtw", *, band: int | None = None, skip: int | None = None):
     """Distances [P] between the curves x and y [P, W] that a monotone alignment of their columns leaves, float64.
 
-    "dtw": dynamic time warping of Sakoe & Chiba 1978 (symmetric form, eq. 17: a diagonal step counts twice), the sum
-    of |x_i - y_j| over the weight of the shortest path, hence in the curves' unit and at most their mean absolute
-    difference without a skip. "frechet": the discrete Fréchet distance of Eiter & Mannila 1994, the greatest
+    "dtw": dynamic time warping of Sakoe & Chiba 1978 (symmetric form: a diagonal step counts twice), the sum of
+    |x_i - y_j| over the weight of the shortest path, hence in the curves' unit and, without a skip, at most their mean
+    absolute difference. "frechet": the discrete Fréchet distance of Eiter & Mannila 1994, the greatest
     |x_i - y_j|.
     band: greatest |i - j| (Sakoe-Chiba). skip: columns that either curve may leave out at its beginning and at its
     end (psi-DTW, Silva, Batista & Keogh 2016), at most band. Both W // 4 by default: one step of the usual four, so

@@ -17,21 +17,22 @@ SPECTRA = {"spectrum": "dB"}
 NOMINAL = ImageAxes(0.0, 7.4)    # m/s of an unknown axis: a usual span, on which the torso line's 0.3 m/s make sense
 TRUNK = 0.3                      # m/s about the torso line that are no limb
 LEAST_CELLS = 30                 # of limbs, for a statistic of their intensities
-LONGEST_STEP_S = 0.8             # cadence is sought from 1.25 Hz on, in at least one and a half steps
+LEAST_SECONDS = 1.25             # for the cadence, which needs one and a half of the slowest steps, of 0.8 s
 
 
 def image_measures(images, axes: ImageAxes | None = None) -> dict:
     """Name -> array over images [N, C, H, W] uint8 (intensity: mean of the channels); NaN where one shows nothing.
 
-    Curves [N, W]: torso_line, upper_envelope and lower_envelope (mean of 3 columns for the threshold, then median of
-    3; the torso line where a column has no echo). Scalars [N]: torso_mean and torso_swing (mean of the torso line,
-    standard deviation over time), bandwidth (mean between the envelopes), limbs_above and limbs_below (`swing_reach`
-    of the upper and lower envelope), limb_asymmetry ((above - below) / (above + below), the symmetry index of Robinson
-    et al. 1987 between the forward and backward swing), cadence (`mdgen.radar.cadence`), fine_share, and over the limbs (between
-    the envelopes, off the torso line) speckle (root of the mean 3 x 3 variance: in dB speckle is additive, with
-    a deviation that only the number of looks decides, Arsenault & April 1976), skewness and excess kurtosis of
-    intensity. spectrum [N, R]: mean power in dB at 1 .. R = min(H, W) // 2 cycles per image side, Hann-windowed in
-    time; fine_share: what lies beyond FINE_CYCLES.
+    Curves [N, W]: torso_line, upper_envelope, lower_envelope (of the image averaged over 3 columns, median of 3; the
+    torso line where a column has no echo).
+    Scalars [N]: torso_mean, torso_swing (mean and standard deviation of the torso line), bandwidth (mean between the
+    envelopes), limbs_above, limbs_below (`swing_reach` of the envelopes), limb_asymmetry ((above - below) / (above +
+    below), the symmetry index of Robinson et al. 1987 between the limbs' way forward and back), cadence
+    (`mdgen.radar.cadence`). Over the limbs, which are between the envelopes but not on the torso line: speckle (root
+    of the mean 3 x 3 variance; in dB speckle is additive, and its deviation tells the number of looks, Arsenault &
+    April 1976), skewness and excess kurtosis of the intensity.
+    spectrum [N, R]: mean power in dB at 1 .. R = min(H, W) // 2 cycles per image side, Hann window in time;
+    fine_share [N]: the share of power beyond FINE_CYCLES.
     Velocities are in m/s, without axes in shares of the image's height from its lower edge. What `not_measured`
     names is left out.
     """
@@ -56,8 +57,8 @@ def not_measured(shape, axes: ImageAxes | None) -> dict:
     reasons = {}
     if axes is None or axes.duration_s is None:
         reasons["cadence"] = "how long an image lasts is not known"
-    elif axes.duration_s < 1.5 * LONGEST_STEP_S:
-        reasons["cadence"] = f"images last {axes.duration_s:.2f} s, less than {1.5 * LONGEST_STEP_S:g} s"
+    elif axes.duration_s < LEAST_SECONDS:
+        reasons["cadence"] = f"images last {axes.duration_s:.2f} s, less than {LEAST_SECONDS:g} s"
     if min(shape) // 2 <= FINE_CYCLES:
         reasons["fine_share"] = f"images of {min(shape)} pixels have no detail beyond {FINE_CYCLES:g} cycles"
     return reasons
