@@ -122,9 +122,13 @@ def limb_amplitude(image, velocity, *, dynamic_range_db=40.0, **options):
         return limb_amplitude(image[::-1], -velocity[::-1], dynamic_range_db=dynamic_range_db, **options)
     upper, _ = envelope(image, velocity, **options)
     upper = median_filter(upper[np.isfinite(upper)], 3, mode="nearest")
-    if not len(upper):
-        return float("nan")
-    return float(np.percentile(upper, 90) - torso.mean())
+    return swing_reach(upper, torso) if len(upper) else float("nan")
+
+
+def swing_reach(upper, torso):
+    """How far the 90th percentile of an upper envelope lies above the mean torso line; of a lower one: of -lower
+    above -torso. Any unit."""
+    return float(np.percentile(upper, 90) - np.mean(torso))
 
 
 def asymmetry(image, velocity, time_s, rate_hz, *, dynamic_range_db=40.0, **options):
