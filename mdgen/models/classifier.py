@@ -36,7 +36,7 @@ class DopplerEncoder(nn.Module):
         self.project = nn.Linear(2 * widths[-1] * bins, dim)
 
     def maps(self, x):
-        """Activations after each convolution: [B, width, H/2, W/2], [B, 2·width, H/4, W/4], [B, 4·width, H/4, W/8]."""
+        """Activations of all layers: [B, width, H/2, W/2], [B, 2·width, H/4, W/4], [B, 4·width, H/4, W/8]."""
         size = [min(side, self.resolution) for side in x.shape[-2:]]
         h, maps = row_channel(F.interpolate(x, size=size, mode="area")), []
         for conv, norm in zip(self.convs, self.norms):
