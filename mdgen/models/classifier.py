@@ -35,11 +35,17 @@ class DopplerEncoder(nn.Module):
         self.norms = nn.ModuleList(group_norm(b) for b in widths[1:])
         self.project = nn.Linear(2 * widths[-1] * bins, dim)
 
-    def forward(self, x):
+    def maps(self, x):
+        """Activations of all layers: [B, width, H/2, W/2], [B, 2·width, H/4, W/4], [B, 4·width, H/4, W/8]."""
         size = [min(side, self.resolution) for side in x.shape[-2:]]
-        h = row_channel(F.interpolate(x, size=size, mode="area"))
+        h, maps = row_channel(F.interpolate(x, size=size, mode="area")), []
         for conv, norm in zip(self.convs, self.norms):
-            h = F.silu(norm(conv(h)))                                   # [B, 4·width, H/4, W/8] in the end
+            h = F.silu(norm(conv(h)))
+            maps.append(h)
+        return maps
+
+    def forward(self, x):
+        h = self.maps(x)[-1]                                            # [B, 4·width, H/4, W/8]
         mean = F.adaptive_avg_pool2d(h, (self.bins, 1))                 # [B, 4·width, bins, 1]
         peak = F.adaptive_avg_pool2d(h.amax(dim=3, keepdim=True), (self.bins, 1))
         return self.project(torch.cat([mean, peak], dim=1).flatten(1))  # [B, dim]

@@ -1,0 +1,179 @@
+"""Check the autoencoder of a run on its own: diffusion can draw nothing that its decoder cannot say.
+
+Every number stands beside that of principal components of patches with the same number of latents, which is what
+an autoencoder without training would give.
+"""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from mdgen import __version__
+from mdgen.data.latents import LatentStatistics
+from mdgen.data.pictures import grid, to_pixels, write_png
+from mdgen.data.splits import Split
+from mdgen.errors import RequestError, RunError
+from mdgen.losses.autoencoder import kl_divergence
+from mdgen.losses.perceptual import MIN_SIZE, classifier_distance, find_lpips_weights, load_lpips
+from mdgen.run_folder import RunFolder, listing, write_text
+from mdgen.training import distributed
+from mdgen.training.run_state import fingerprint
+from mdgen.validation.evaluate_samples import read_tree
+from mdgen.validation.features import judge_images
+from mdgen.validation.latent_statistics import latent_statistics
+from mdgen.validation.page import number
+from mdgen.validation.reconstruction import distances, per_user, reconstructed, reconstruction_quality
+from mdgen.validation.report import plain, to_json
+from mdgen.validation.user_classifier import recognition, train_judge
+
+SCHEMA_VERSION = 1
+SMALL_N = 100                 # held-out images: below it one image moves the accuracy by over 0.01
+MOST_ACCURACY_DROP = 0.05
+LEAST_FINE_POWER = 0.5        # of the originals'
+DIFFERENCE_GAIN = 4           # of the differences in vae.png
+WORDS = {True: "passed", False: "FAILED", None: "not measured"}
+
+
+def evaluate_vae(run: RunFolder, real_dir: Path, report_dir: Path, *, device, progress=None, command: str = "",
+                 lpips_weights=None) -> dict:
+    """Write report_dir/vae.json and vae.png; returns what vae.json holds.
+
+    real_dir: user folders, split as training split them; the held-out part is reconstructed from posterior means.
+    progress: called as progress(label) -> callable(done, total). lpips_weights: a folder (see find_lpips_weights);
+    without any, the perceptual distance is that of the judge's features and named so. The judge is kept in
+    RUN/report/judges. Raises RequestError where the run has no trained VAE or the images do not fit it.
+    """
+    progress, names = progress or (lambda label: None), run.users.names
+    vae, vae_hash = run.load_vae(device)
+    lpips = load_lpips(lpips_weights).to(device) if find_lpips_weights(lpips_weights) else None
+    split = held_out_split(run, Path(real_dir), progress("read real images"))
+    judge, key = train_judge(split, run.config.evaluation, run.path / "report" / "judges",
+                             seed=run.config.seed, device=device)
+    name, distance, weights = perceptual_distance(lpips, judge, split.folders.images.shape, key)
+    original = judge_images(judge, split.folders, split.validation, device)
+    trees = {"vae": reconstructed(vae, split.folders, split.validation, device),
+             "pca": reconstructed(patch_components(run, split).to(device), split.folders, split.validation, device)}
+    quality = {}
+    for kind, tree in trees.items():
+        other = judge_images(judge, tree, split.validation, device)
+        looks = per_user(distances(distance, original.images, other.images, device), original.users, len(names))
+        quality[kind] = reconstruction_quality(original, other, len(names)) | {name: looks}
+    results = {
+        "schema_version": SCHEMA_VERSION, "mdgen": __version__, "command": command, "preset": run.config.preset,
+        "seed": run.config.seed, "run": str(run.path), "real": str(real_dir), "users": names,
+        "images": {"training": len(split.train), "held_out": len(original), "small_n": len(original) < SMALL_N},
+        "hashes": {"vae": vae_hash, "judge": key, "perceptual": weights,
+                   "held_out": fingerprint({"images": split.folders.images[split.validation]})},
+        "perceptual": name, "latents": describe_latents(run, vae, vae_hash, split, device), **quality,
+        "originals": {"recognition": recognition(original.probabilities, original.users)}}
+    results = plain(results | {"verdict": verdict(results)})
+    if distributed.is_main():
+        write(results, split, trees["vae"], run.users.colormap, Path(report_dir))
+    return results
+
+
+def held_out_split(run: RunFolder, real_dir: Path, progress) -> Split:
+    """The tree split as for training; RequestError if its users are others, or held-out images were trained on."""
+    real = read_tree(run, real_dir, "--real", progress)
+    if real.users != run.users.names:
+        raise RequestError(f"{real_dir} has {listing(real.users)}, but {run.path} was trained for "
+                           f"{listing(run.users.names)}; give --real the data folder of that run")
+    split = Split.of(real, run.config.data)
+    if seen := split.seen_in(run.users.training_images):
+        raise RequestError(f"{seen} of the {len(split.validation)} held-out images of {real_dir} are images that "
+                           f"{run.path} was trained on; restore the folder as it was, or give --real a folder of "
+                           "other recordings")
+    return split
+
+
+def perceptual_distance(lpips, judge, shape, key: str):
+    """(name of the metric, distance(x, y) -> [B], hash of its weights): LPIPS where there is one that fits."""
+    if lpips is not None and min(shape[2:]) >= MIN_SIZE:
+        return f"lpips_{lpips.net}", lpips, fingerprint(lpips.state_dict())
+    return "perceptual_user_classifier", partial(classifier_distance, judge), key
+
+
+def patch_components(run: RunFolder, split: Split):
+    """An autoencoder of the run's latent size that is its patches' principal components and nothing else."""
+    with torch.random.fork_rng():
+        network = run.new_vae()   # its refiners give 0 until they are trained
+    network.fit_patch_basis(split.train_images(rows) for rows in torch.arange(len(split.train)).split(256))
+    return network.eval()
+
+
+def describe_latents(run: RunFolder, vae, vae_hash: str, split: Split, device) -> dict:
+    """Statistics of held-out posteriors in the units of the run's latents, their size, and their KL in nats."""
+    mean, log_variance = posteriors(vae, split.folders, split.validation, device)
+    if run.latents_file.exists():
+        scale = run.load_latents(vae_hash).statistics
+    else:
+        means, logs = posteriors(vae, split.folders, split.train, device)
+        scale = LatentStatistics.of(means, (0.5 * logs).exp())
+    deviations = (0.5 * log_variance).exp() / scale.deviation
+    return {"shape": list(run.latent_shape), "numbers": mean[0].numel(),
+            "image_numbers": split.folders.images[0].numel(), "kl_nats_per_entry": float(kl_divergence(mean, log_variance)),
+            **latent_statistics(scale.normalise(mean).double().numpy(), deviations.double().numpy())}
+
+
+@torch.inference_mode()
+def posteriors(vae, folders, indices, device, batch_size: int = 64):
+    """Posterior means and log variances of the images at indices [M], on the CPU: [M, c, h, w] each."""
+    found = [vae.encode(folders.floats(batch).to(device)) for batch in indices.split(batch_size)]
+    return [torch.cat(parts).cpu() for parts in zip(*found)]
+
+
+def verdict(results: dict) -> list:
+    """What a usable autoencoder must meet: [{"name", "value", "threshold", "passed"}]; passed is None where images are
+    too small for fine power. Principal components that lose nothing cannot be beaten, only equalled."""
+    vae, pca = (results[kind]["psnr_db"]["overall"] for kind in ("vae", "pca"))
+    drop = results["originals"]["recognition"]["accuracy"] - results["vae"]["recognition"]["accuracy"]
+    fine, dead = results["vae"]["fine_power"]["overall"], len(results["latents"]["dead"])
+    checks = [("psnr_over_pca_db", vae - pca, 0.0, vae > pca or vae == float("inf")),
+              ("judge_accuracy_drop", drop, MOST_ACCURACY_DROP, drop <= MOST_ACCURACY_DROP),
+              ("fine_power", fine, LEAST_FINE_POWER, None if fine is None else fine >= LEAST_FINE_POWER),
+              ("dead_channels", dead, 0, dead == 0)]
+    return [dict(zip(("name", "value", "threshold", "passed"), check)) for check in checks]
+
+
+def write(results: dict, split: Split, tree, colormap: str | None, folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / "vae.json", to_json(results))
+        write_png(folder / "vae.png", picture(split, tree, colormap))
+    except OSError as error:
+        raise RunError(f"the report cannot be written to {folder} ({error.strerror or error}); make room, "
+                       "or give another --report-dir") from None
+
+
+def picture(split: Split, tree, colormap: str | None):
+    """Originals above reconstructions above differences, one held-out image per user: uint8 [H', W', 3].
+
+    Differences are grey where there is none, brighter where the reconstruction is, and magnified four times.
+    """
+    originals, shown = split.one_per_user(), replace(split, folders=tree).one_per_user()
+    rows = [to_pixels(originals, colormap), to_pixels(shown, colormap),
+            to_pixels(DIFFERENCE_GAIN * (shown - originals), None)]
+    pixels = torch.cat([torch.from_numpy(row).movedim(-1, 1) for row in rows])
+    return grid(pixels, len(originals), max(1, 128 // originals.shape[-1]))
+
+
+def vae_summary(results: dict) -> str:
+    """The headline numbers as plain text, the autoencoder beside principal components, and the verdict."""
+    def line(title, key, digits=2):
+        return [title, *(number(results[kind][key]["overall"], digits) for kind in ("vae", "pca")), ""]
+
+    accuracy = [number(results[kind]["recognition"]["accuracy"], percent=True) for kind in ("vae", "pca", "originals")]
+    rows = [["", "vae", "pca", "originals"], line("PSNR, dB", "psnr_db", 1), line("SSIM", "ssim", 3),
+            line(results["perceptual"], results["perceptual"], 4), line("envelope error, rows", "envelope_rows"),
+            line("fine power over the originals'", "fine_power"), ["user accuracy", *accuracy]]
+    latents, count = results["latents"], results["images"]
+    lines = [f"{title:<34}{vae:>10}{pca:>10}{real:>12}".rstrip() for title, vae, pca, real in rows]
+    lines.append(f"latents: {' x '.join(map(str, latents['shape']))} for {latents['image_numbers']} numbers per image, "
+                 f"KL {number(latents['kl_nats_per_entry'])} nats per entry, {len(latents['dead'])} dead channels")
+    lines.append(f"images: {count['held_out']} held-out, {count['training']} training"
+                 + (" (small: one image moves the accuracy much)" if count["small_n"] else ""))
+    lines += [f"{WORDS[check['passed']]}: {check['name']} {number(check['value'])}, threshold {check['threshold']:g}"
+              for check in results["verdict"]]
+    return "\n".join(lines)
