@@ -22,6 +22,22 @@ def batch_pairs(embeddings, users):
     return distance, users[first] == users[second]
 
 
+def hardest_triplets(embeddings, users):
+    """Batch-hard mining (Hermans et al. 2017, eq. 5): embeddings [B, D], users [B] -> anchor, positive, negative.
+
+    Every image with another of its user is an anchor, beside that user's farthest image and the nearest image of
+    any other user: three [A, D]. Raises ValueError unless the batch holds two users or more.
+    """
+    if len(users.unique()) < 2:
+        raise ValueError("a batch of one user has no negatives; give it 2 users or more")
+    with torch.no_grad():
+        distance, same = torch.cdist(embeddings, embeddings), users[:, None] == users          # [B, B]
+        paired = same.sum(dim=1) > 1
+        farthest = distance.masked_fill(~same, -1).argmax(dim=1)
+        nearest = distance.masked_fill(same, torch.inf).argmin(dim=1)
+    return embeddings[paired], embeddings[farthest[paired]], embeddings[nearest[paired]]
+
+
 def triplet_loss(anchor, positive, negative, margin: float = 0.2):
     """An anchor is nearer to its own user than to another, by `margin` (Schroff et al. 2015, eq. 3).
 
