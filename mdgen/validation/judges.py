@@ -1,4 +1,4 @@
-"""What the judges of identity share: trained on real training images alone, each kept under a key of all it learnt from.
+"""What the judges of identity share: trained on real training images alone, each kept under a key of what it learnt.
 
 No judge guides or filters sampling, so that what it says about generated images is evidence.
 """

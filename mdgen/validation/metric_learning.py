@@ -12,7 +12,7 @@ import torch
 from mdgen.config import EvaluationConfig
 from mdgen.data.splits import Split
 from mdgen.data.transforms import augment
-from mdgen.losses.metric_learning import (batch_pairs, contrastive_loss, hardest_triplets,
+from mdgen.losses.metric_learning import (batch_pairs, contrastive_loss, semi_hard_triplets,
                                           supervised_contrastive_loss, triplet_loss)
 from mdgen.models.siamese import SiameseNetwork
 from mdgen.training import distributed
@@ -22,7 +22,7 @@ from mdgen.validation.verification import verification
 
 SIAMESE_VERSION = 1   # raise it when the judge's network or training changes: it is then trained anew
 LOSSES = {"contrastive": lambda embeddings, users: contrastive_loss(*batch_pairs(embeddings, users)),
-          "triplet": lambda embeddings, users: triplet_loss(*hardest_triplets(embeddings, users)),
+          "triplet": lambda embeddings, users: triplet_loss(*semi_hard_triplets(embeddings, users)),
           "nt_xent": supervised_contrastive_loss}
 
 
@@ -68,6 +68,17 @@ def embed(network, folders, indices, device):
     return outputs(network.embed, folders, indices, device).double().numpy(), folders.labels[indices].numpy()
 
 
+@torch.no_grad()
+def centre(network, split: Split, device) -> None:
+    """Shift a fresh encoder's outputs so that their mean over training images is 0.
+
+    Before that all embeddings point almost the same way (mean cosine 0.96), and the first hundreds of steps go by
+    until they spread: initialisation from data, as in Salimans & Kingma 2016, sec. 3.
+    """
+    vectors = outputs(network.encoder, split.folders, split.train, device)
+    network.encoder.project.bias -= vectors.mean(dim=0).to(device)
+
+
 def siamese_key(split: Split, config: EvaluationConfig, seed: int) -> str:
     """16 hex digits over all that the judge depends on: training pixels, labels, settings, SIAMESE_VERSION."""
     return training_key(split, ["siamese", SIAMESE_VERSION, seed, config.siamese_loss, config.siamese_steps,
@@ -82,6 +93,7 @@ def train_siamese(split: Split, config: EvaluationConfig, folder: Path, *, seed:
     """
     def make_task():
         network = SiameseNetwork(split.folders.images.shape[1]).to(device)
+        centre(network, split, device)
         return SiameseTask(split, network, device, config)
 
     key = siamese_key(split, config, seed)
