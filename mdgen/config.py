@@ -88,6 +88,11 @@ class EvaluationConfig:
     classifier_steps: int = 600
     classifier_batch_size: int = 32
     classifier_learning_rate: float = 2e-3
+    siamese_loss: str = "nt_xent"       # contrastive | triplet | nt_xent
+    siamese_steps: int = 600
+    siamese_users: int = 8              # per batch, each with siamese_images of its images
+    siamese_images: int = 4
+    siamese_learning_rate: float = 2e-3
 
 
 @dataclass(frozen=True)

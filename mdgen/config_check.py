@@ -17,6 +17,7 @@ def check(config) -> None:
         "diffusion.prediction": (config.diffusion.prediction, ("eps", "x0", "v")),
         "sampling.sampler": (config.sampling.sampler, ("ddim", "ddpm", "dpm")),
         "sampling.spacing": (config.sampling.spacing, ("leading", "trailing", "linspace")),
+        "evaluation.siamese_loss": (config.evaluation.siamese_loss, ("contrastive", "triplet", "nt_xent")),
     }
     for name in ("vae_training", "diffusion_training"):
         training = getattr(config, name)
@@ -53,7 +54,9 @@ def check_noise_levels(config) -> None:
 
 
 def check_numbers(config) -> None:
-    """Every count at least 1, no negative amounts, every share within its range."""
+    """Every count at least 1 (2 where pairs are made), no negative amounts, every share within its range."""
+    least_two = {"evaluation.siamese_users": config.evaluation.siamese_users,
+                 "evaluation.siamese_images": config.evaluation.siamese_images}
     least_one = {"vae.latent_channels": config.vae.latent_channels, "vae.width": config.vae.width,
                  "vae.blocks": config.vae.blocks, "unet.blocks": config.unet.blocks,
                  "unet.channels": min(config.unet.channels, default=0), "sampling.steps": config.sampling.steps,
@@ -61,11 +64,13 @@ def check_numbers(config) -> None:
                  "diffusion.num_timesteps": config.diffusion.num_timesteps,
                  "unet.embedding_dim": config.unet.embedding_dim,
                  "evaluation.classifier_steps": config.evaluation.classifier_steps,
-                 "evaluation.classifier_batch_size": config.evaluation.classifier_batch_size}
+                 "evaluation.classifier_batch_size": config.evaluation.classifier_batch_size,
+                 "evaluation.siamese_steps": config.evaluation.siamese_steps}
     least_zero = {"data.gap": config.data.gap, "vae.kl_weight": config.vae.kl_weight,
                   "vae.augment_gain": config.vae.augment_gain, "vae.augment_shift": config.vae.augment_shift,
                   "diffusion.min_snr_gamma": config.diffusion.min_snr_gamma,
-                  "evaluation.classifier_learning_rate": config.evaluation.classifier_learning_rate}
+                  "evaluation.classifier_learning_rate": config.evaluation.classifier_learning_rate,
+                  "evaluation.siamese_learning_rate": config.evaluation.siamese_learning_rate}
     shares = {"data.validation_fraction": config.data.validation_fraction, "unet.dropout": config.unet.dropout,
               "diffusion.label_dropout": config.diffusion.label_dropout, "sampling.eta": config.sampling.eta}
     for name in ("vae_training", "diffusion_training"):
@@ -75,12 +80,10 @@ def check_numbers(config) -> None:
         least_zero |= {f"{name}.{key}": getattr(training, key) for key in
                        ("learning_rate", "warmup_steps", "weight_decay", "gradient_clip", "preview_every")}
         shares[f"{name}.ema_decay"] = training.ema_decay
-    for key, value in least_one.items():
-        if value < 1:
-            raise RequestError(f"{key} is {value}; expected 1 or more")
-    for key, value in least_zero.items():
-        if value < 0:
-            raise RequestError(f"{key} is {value}; expected 0 or more")
+    for least, values in ((2, least_two), (1, least_one), (0, least_zero)):
+        for key, value in values.items():
+            if value < least:
+                raise RequestError(f"{key} is {value}; expected {least} or more")
     if not 0 <= config.seed < 2**63:
         raise RequestError(f"seed is {config.seed}; expected 0 to 2^63 - 1")
     if not math.isfinite(config.sampling.guidance_scale):

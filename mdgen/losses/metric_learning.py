@@ -22,6 +22,25 @@ def batch_pairs(embeddings, users):
     return distance, users[first] == users[second]
 
 
+def semi_hard_triplets(embeddings, users):
+    """Semi-hard mining (Schroff et al. 2015, eq. 4): embeddings [B, D], users [B] -> anchor, positive, negative.
+
+    Every ordered pair of one user is an anchor and its positive, beside the nearest image of another user that is
+    farther than the positive, or the farthest of all where none is: three [T, D]. The hardest negatives instead let
+    all embeddings collapse into one point. Raises ValueError unless the batch holds two users or more.
+    """
+    if len(users.unique()) < 2:
+        raise ValueError("a batch of one user has no negatives; give it 2 users or more")
+    with torch.no_grad():
+        distance, same = torch.cdist(embeddings, embeddings), users[:, None] == users            # [B, B]
+        anchor, positive = (same & ~torch.eye(len(users), dtype=torch.bool, device=users.device)).nonzero().T
+        others = distance[anchor].masked_fill(same[anchor], -1)                                  # [T, B]
+        farther = others.masked_fill(others <= distance[anchor, positive][:, None], torch.inf)
+        nearest, negative = farther.min(dim=1)
+        negative = torch.where(nearest.isinf(), others.argmax(dim=1), negative)
+    return embeddings[anchor], embeddings[positive], embeddings[negative]
+
+
 def triplet_loss(anchor, positive, negative, margin: float = 0.2):
     """An anchor is nearer to its own user than to another, by `margin` (Schroff et al. 2015, eq. 3).
 

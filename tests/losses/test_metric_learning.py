@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from mdgen.losses.metric_learning import (
-    batch_pairs, contrastive_loss, supervised_contrastive_loss, triplet_loss,
+    batch_pairs, contrastive_loss, semi_hard_triplets, supervised_contrastive_loss, triplet_loss,
 )
 
 
@@ -48,6 +48,16 @@ def test_triplet_in_closed_form():
     negative = torch.tensor([[-1.0, 0.0], [0.6, 0.8]])
     # squared distances: positive 2; negative 4 (satisfied by more than the margin) and 0.8
     assert triplet_loss(anchor, positive, negative).item() == pytest.approx((0 + 2 - 0.8 + 0.2) / 2)
+
+
+def test_semi_hard_triplets_by_hand():
+    """Points on a line: the nearest stranger beyond the positive, else the farthest of all; no anchor alone."""
+    points = torch.tensor([0.0, 2.0, 1.0, 2.5, 7.0])[:, None]
+    users = torch.tensor([0, 0, 1, 2, 2])
+    triplets = torch.cat(semi_hard_triplets(points, users), dim=1).tolist()
+    assert triplets == [[0, 2, 2.5], [2, 0, 7], [2.5, 7, 0], [7, 2.5, 2]]
+    with pytest.raises(ValueError):
+        semi_hard_triplets(points[:2], users[:2])
 
 
 def test_supervised_contrastive_of_separated_users_in_closed_form():

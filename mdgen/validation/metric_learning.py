@@ -1,0 +1,104 @@
+"""The judge of user signature: a Siamese network trained on real training images alone.
+
+It measures how far two images are apart as walks of one person. The gallery is the real training images. Held-out
+images against it are the ceiling, one from other minutes of the same recording: a person recorded on another day
+would be harder to verify. Generated images may pass it, since their model has learnt from the gallery itself.
+"""
+
+from pathlib import Path
+
+import torch
+
+from mdgen.config import EvaluationConfig
+from mdgen.data.splits import Split
+from mdgen.data.transforms import augment
+from mdgen.losses.metric_learning import (batch_pairs, contrastive_loss, semi_hard_triplets,
+                                          supervised_contrastive_loss, triplet_loss)
+from mdgen.models.siamese import SiameseNetwork
+from mdgen.training import distributed
+from mdgen.validation.diversity import INDEPENDENT_GAP
+from mdgen.validation.judges import AUGMENTATION, JudgeTask, outputs, train_kept, training_key
+from mdgen.validation.verification import verification
+
+SIAMESE_VERSION = 1   # raise it when the judge's network or training changes: it is then trained anew
+LOSSES = {"contrastive": lambda embeddings, users: contrastive_loss(*batch_pairs(embeddings, users)),
+          "triplet": lambda embeddings, users: triplet_loss(*semi_hard_triplets(embeddings, users)),
+          "nt_xent": supervised_contrastive_loss}
+
+
+class SiameseTask(JudgeTask):
+    """Tell users apart in batches of P users with K images each; a sample is a user. Validate by verification."""
+
+    name = "siamese"
+
+    def __init__(self, split: Split, network, device, config: EvaluationConfig):
+        super().__init__(split, network, device)
+        self.measure, self.images_per_user = LOSSES[config.siamese_loss], config.siamese_images
+        self.num_samples = len(split.folders.users)
+
+    def loss(self, indices, generator):
+        users, times = indices.unique(return_counts=True)     # a user drawn twice shows twice as many images
+        counts = times * self.images_per_user
+        places = torch.cat([rows[spread_places(len(rows), int(count), generator)] for rows, count in
+                            zip((self.split.train[self.split.train_users == user] for user in users), counts)])
+        images = self.split.folders.floats(places).to(self.device)                           # [P·K, C, H, W]
+        embeddings = self.network.embed(augment(images, generator, **AUGMENTATION))
+        return self.measure(embeddings, users.repeat_interleave(counts).to(self.device)), {}
+
+    def validate(self, network) -> dict:
+        figures = verification(*embed(network, self.split.folders, self.split.train, self.device),
+                               *embed(network, self.split.folders, self.split.validation, self.device))
+        return {name: figures[name] for name in ("eer", "auc", "rank1")}
+
+
+def spread_places(count: int, chosen: int, generator):
+    """`chosen` random places among `count` images of a recording, far from each other: int64 [chosen].
+
+    Neighbouring windows overlap and are alike by construction, which would teach nothing about a user. So each comes
+    from a stretch of its own, INDEPENDENT_GAP from the next where that is possible. Repeats if count < chosen.
+    """
+    start = torch.randint(count, (1,), generator=generator, device=generator.device)
+    free = max(count // chosen - INDEPENDENT_GAP + 1, 1)
+    jitter = torch.randint(free, (chosen,), generator=generator, device=generator.device)
+    return ((start + jitter).cpu() + torch.arange(chosen) * count // chosen) % count
+
+
+def embed(network, folders, indices, device):
+    """(embeddings [N, D] float64 of unit length, users [N]) of some images of a decoded tree."""
+    return outputs(network.embed, folders, indices, device).double().numpy(), folders.labels[indices].numpy()
+
+
+def siamese_key(split: Split, config: EvaluationConfig, seed: int) -> str:
+    """16 hex digits over all that the judge depends on: training pixels, labels, settings, SIAMESE_VERSION."""
+    return training_key(split, ["siamese", SIAMESE_VERSION, seed, config.siamese_loss, config.siamese_steps,
+                                config.siamese_users, config.siamese_images, config.siamese_learning_rate])
+
+
+def train_siamese(split: Split, config: EvaluationConfig, folder: Path, *, seed: int, device):
+    """A SiameseNetwork trained on the training part of `split`, in evaluation mode on `device`: (network, key).
+
+    Kept in folder/<key>/, so that the same judge is trained once and an interrupted training continues. At 64 px
+    every image of a step costs 90 MFLOP: the default 600 steps of 8 x 4 images are 1.7 TFLOP.
+    """
+    def make_task():
+        network = SiameseNetwork(split.folders.images.shape[1]).to(device)
+        return SiameseTask(split, network, device, config)
+
+    key = siamese_key(split, config, seed)
+    users = min(config.siamese_users, len(split.folders.users))
+    share = max(2, users // distributed.world_size())   # the key knows no processes
+    return train_kept(make_task, Path(folder) / key, steps=config.siamese_steps, batch_size=share,
+                      learning_rate=config.siamese_learning_rate, seed=seed, device=device), key
+
+
+def user_signature(split: Split, generated, config: EvaluationConfig, folder: Path, *, seed: int, device) -> dict:
+    """`verification` of held-out and of generated images against the real training images, by a judge trained here.
+
+    generated: UserFolders with the users of split.folders. Returns {"held_out", "generated", "loss", "key"}.
+    """
+    network, key = train_siamese(split, config, folder, seed=seed, device=device)
+    gallery = embed(network, split.folders, split.train, device)
+    held_out = embed(network, split.folders, split.validation, device)
+    drawn = embed(network, generated, torch.arange(len(generated)), device)
+    return {"held_out": verification(*gallery, *held_out), "generated": verification(*gallery, *drawn),
+            "loss": config.siamese_loss, "key": key}

@@ -1,0 +1,108 @@
+"""Are two images of the same walker? Verification and retrieval figures from embeddings, whoever made them."""
+
+import numpy as np
+from scipy.spatial.distance import cdist
+
+from mdgen.errors import RequestError
+
+ROWS_AT_ONCE = 256   # probes; bounds the memory to that many rows of distances
+CHART_POINTS = 100
+
+
+def verification(gallery, gallery_users, probes, probe_users) -> dict:
+    """Compare every probe with every gallery image by Euclidean distance: same user (genuine) or not (impostor).
+
+    gallery [G, D], probes [N, D]: embeddings; gallery_users [G], probe_users [N]: indices from 0, each of them in the
+    gallery. Returns, for all probes and as <figure>_per_user by the probe's user (None for a user without probes):
+    auc: chance that a genuine pair is nearer than an impostor pair, ties half (Mann & Whitney 1948);
+    eer: error where as many impostors are accepted as genuine pairs refused, linear between thresholds;
+    rank1: share of probes whose nearest gallery image is of their user;
+    genuine_distance, impostor_distance: means over pairs;
+    prototype_distance: to the mean gallery embedding of the user, scaled to unit length (Snell et al. 2017, eq. 1);
+    prototype_margin: distance to the nearest other prototype less that, negative where another user is nearer.
+    Also n_gallery, n_probes, and roc: false_acceptance and true_acceptance, each up to 100 rates in [0, 1] for a chart.
+    Raises RequestError without probes, ValueError for a gallery of fewer than two users or without one of them.
+    """
+    gallery, probes = np.asarray(gallery, dtype=np.float64), np.asarray(probes, dtype=np.float64)
+    gallery_users, probe_users = np.asarray(gallery_users), np.asarray(probe_users)
+    num_users = int(gallery_users.max()) + 1
+    if num_users < 2 or len(np.unique(gallery_users)) < num_users or probe_users.max(initial=0) >= num_users:
+        raise ValueError(f"a gallery of the users {np.unique(gallery_users)} for probes of {np.unique(probe_users)}: "
+                         "need every user from 0, and two or more")
+    if not len(probes):
+        raise RequestError("there is no image to compare with the gallery; add images")
+    whole, curve = _figures(gallery, gallery_users, probes, probe_users)
+    rows = [probe_users == user for user in range(num_users)]
+    users = [_figures(gallery, gallery_users, probes[r], probe_users[r])[0] if r.any() else {} for r in rows]
+    return {"n_gallery": len(gallery), "n_probes": len(probes), **whole,
+            **{f"{name}_per_user": [figures.get(name) for figures in users] for name in whole},
+            "roc": dict(zip(("false_acceptance", "true_acceptance"), (rate.tolist() for rate in thinned(*curve))))}
+
+
+def _figures(gallery, gallery_users, probes, probe_users):
+    """The scalar figures of some probes, and their ROC curve."""
+    def strips():
+        for start in range(0, len(probes), ROWS_AT_ONCE):
+            rows = slice(start, start + ROWS_AT_ONCE)
+            yield cdist(probes[rows], gallery), probe_users[rows, None] == gallery_users    # both [rows, G]
+
+    genuine = np.concatenate([distance[same] for distance, same in strips()])
+    curve = roc_curve(genuine, (distance[~same] for distance, same in strips()))
+    right, impostors = np.concatenate([
+        np.stack([same[np.arange(len(same)), distance.argmin(axis=1)], distance.sum(axis=1, where=~same)])
+        for distance, same in strips()], axis=1)
+    own, margin = prototype_distances(gallery, gallery_users, probes, probe_users)
+    return {"auc": area(*curve), "eer": equal_error_rate(*curve), "rank1": float(right.mean()),
+            "genuine_distance": float(genuine.mean()),
+            "impostor_distance": float(impostors.sum() / (len(probes) * len(gallery) - len(genuine))),
+            "prototype_distance": float(own.mean()), "prototype_margin": float(margin.mean())}, curve
+
+
+def prototype_distances(gallery, gallery_users, probes, probe_users):
+    """Distance of every probe to its own prototype, and how much farther the nearest other one is: two [N]."""
+    means = np.stack([gallery[gallery_users == user].mean(axis=0) for user in range(gallery_users.max() + 1)])
+    distance = cdist(probes, means / np.linalg.norm(means, axis=1, keepdims=True))          # [N, num_users]
+    rows = np.arange(len(probes))
+    own = distance[rows, probe_users]
+    distance[rows, probe_users] = np.inf
+    return own, distance.min(axis=1) - own
+
+
+def roc_curve(genuine, impostors):
+    """False and true acceptance over all thresholds, as the corners of the exact curve from (0, 0) to (1, 1).
+
+    genuine [P]: distances; impostors: an iterable of arrays of distances, which are never held together. Between two
+    genuine distances only false acceptance grows, so two corners for each, just below it and at it, are the curve.
+    """
+    genuine, counts = np.unique(genuine, return_counts=True)
+    below, upto, total = np.zeros(len(genuine)), np.zeros(len(genuine)), 0
+    for distances in impostors:
+        distances = np.sort(distances, axis=None)
+        below += np.searchsorted(distances, genuine, side="left")
+        upto += np.searchsorted(distances, genuine, side="right")
+        total += len(distances)
+    accepted = np.cumsum(counts)
+    true = np.stack([accepted - counts, accepted], axis=1).ravel() / accepted[-1]
+    false = np.stack([below, upto], axis=1).ravel() / total
+    return np.concatenate([[0], false, [1]]), np.concatenate([[0], true, [1]])
+
+
+def area(false, true) -> float:
+    """Area under the curve; with ties as diagonals it is the Mann-Whitney statistic U / (P M)."""
+    return float((np.diff(false) * (true[1:] + true[:-1])).sum() / 2)
+
+
+def equal_error_rate(false, true) -> float:
+    """The error where false acceptance equals false refusal, linear between the corners of the curve."""
+    gap = false + true - 1                       # from -1 to 1, never falling
+    after = int(np.argmax(gap >= 0))
+    share = -gap[after - 1] / (gap[after] - gap[after - 1])
+    return float(false[after - 1] + share * (false[after] - false[after - 1]))
+
+
+def thinned(false, true, points: int = CHART_POINTS):
+    """The curve at up to `points` places evenly spaced along it: (false, true)."""
+    if len(false) <= points:
+        return false, true
+    along, places = false + true, np.linspace(0, 2, points)
+    return np.interp(places, along, false), np.interp(places, along, true)
