@@ -17,10 +17,10 @@ from mdgen.data.splits import Split
 from mdgen.errors import RequestError, RunError
 from mdgen.losses.autoencoder import kl_divergence
 from mdgen.losses.perceptual import MIN_SIZE, classifier_distance, find_lpips_weights, load_lpips
-from mdgen.run_folder import RunFolder, listing, write_text
+from mdgen.run_folder import RunFolder, write_text
 from mdgen.training import distributed
 from mdgen.training.run_state import fingerprint
-from mdgen.validation.evaluate_samples import read_tree
+from mdgen.validation.image_sets import read_split
 from mdgen.validation.features import judge_images
 from mdgen.validation.latent_statistics import latent_statistics
 from mdgen.validation.page import number
@@ -48,7 +48,7 @@ def evaluate_vae(run: RunFolder, real_dir: Path, report_dir: Path, *, device, pr
     progress, names = progress or (lambda label: None), run.users.names
     vae, vae_hash = run.load_vae(device)
     lpips = load_lpips(lpips_weights).to(device) if find_lpips_weights(lpips_weights) else None
-    split = held_out_split(run, Path(real_dir), progress("read real images"))
+    split = read_split(run, Path(real_dir), progress("read real images"))
     judge, key = train_judge(split, run.config.evaluation, run.path / "report" / "judges",
                              seed=run.config.seed, device=device)
     name, distance, weights = perceptual_distance(lpips, judge, split.folders.images.shape, key)
@@ -72,20 +72,6 @@ def evaluate_vae(run: RunFolder, real_dir: Path, report_dir: Path, *, device, pr
     if distributed.is_main():
         write(results, split, trees["vae"], run.users.colormap, Path(report_dir))
     return results
-
-
-def held_out_split(run: RunFolder, real_dir: Path, progress) -> Split:
-    """The tree split as for training; RequestError if its users are others, or held-out images were trained on."""
-    real = read_tree(run, real_dir, "--real", progress)
-    if real.users != run.users.names:
-        raise RequestError(f"{real_dir} has {listing(real.users)}, but {run.path} was trained for "
-                           f"{listing(run.users.names)}; give --real the data folder of that run")
-    split = Split.of(real, run.config.data)
-    if seen := split.seen_in(run.users.training_images):
-        raise RequestError(f"{seen} of the {len(split.validation)} held-out images of {real_dir} are images that "
-                           f"{run.path} was trained on; restore the folder as it was, or give --real a folder of "
-                           "other recordings")
-    return split
 
 
 def perceptual_distance(lpips, judge, shape, key: str):

@@ -34,21 +34,32 @@ def read_sets(run: RunFolder, real_dir: Path, fake_dir: Path, held_out_dir: Path
     Raises RequestError where a folder does not fit the run, or where the ceiling was trained on.
     """
     check_generated(fake_dir, run.users.names)            # before minutes are spent on the real ones
-    real = read_real(run, real_dir, "--real", progress("read real images"))
-    split = Split.of(real, run.config.data)
     if held_out_dir is None:
-        held_out = real, split.validation
-        seen = split.seen_in(run.users.training_images)
+        split = read_split(run, real_dir, progress("read real images"))
+        held_out = split.folders, split.validation
     else:
+        split = Split.of(read_real(run, real_dir, "--real", progress("read real images")), run.config.data)
         other = read_real(run, held_out_dir, "--held-out", progress("read held-out images"))
         held_out = other, torch.arange(len(other))
-        seen = Split(other, held_out[1][:0], held_out[1]).seen_in(run.users.training_images or split.training_digests())
-    if seen:
-        raise RequestError(f"{seen} of the {len(held_out[1])} held-out images of {held_out[0].root} are images that "
-                           f"{run.path} was trained on, so they are no ceiling; restore the folder as it was, or give "
-                           f"{'--real' if held_out_dir is None else '--held-out'} a folder of other recordings")
+        refuse_seen(run, Split(other, split.train[:0], held_out[1]), "--held-out",
+                    run.users.training_images or split.training_digests())
     fake = read_tree(run, fake_dir, "--fake", progress("read generated images"))
     return ImageSets(split, held_out, (fake, torch.arange(len(fake))))
+
+
+def read_split(run: RunFolder, real_dir: Path, progress=None) -> Split:
+    """A tree split as for training; RequestError if its users are others, or held-out images were trained on."""
+    split = Split.of(read_real(run, real_dir, "--real", progress), run.config.data)
+    refuse_seen(run, split, "--real", run.users.training_images)
+    return split
+
+
+def refuse_seen(run: RunFolder, split: Split, flag: str, trained_on) -> None:
+    """RequestError if validation images of the split are among those trained on."""
+    if seen := split.seen_in(trained_on):
+        raise RequestError(f"{seen} of the {len(split.validation)} held-out images of {split.folders.root} are images "
+                           f"that {run.path} was trained on, so they are no ceiling; restore the folder as it was, or "
+                           f"give {flag} a folder of other recordings")
 
 
 def read_real(run: RunFolder, folder: Path, flag: str, progress=None) -> UserFolders:
