@@ -6,6 +6,7 @@ from mdgen.validation.diversity import INDEPENDENT_GAP
 
 SHIFTS = range(-4, 5)   # columns: a copy moved in time is a copy
 FENCE = 3.0             # standard deviations of the held-out log distances
+MOST_RATIO = 0.85       # of a copy's d1 / d2, however little the held-out ratios vary
 ROWS_AT_ONCE = 64
 
 
@@ -30,7 +31,7 @@ def originality(training, held_out, generated) -> dict:
     for name, sides in found.items():
         fences = [lower_fence(sides[1][key], held_out.users) for key in ("distance", "ratio")]
         for flag, side, s in zip(flags, sides, (generated, held_out)):
-            flag |= (side["distance"] < fences[0][s.users]) & (side["ratio"] < fences[1][s.users])
+            flag |= (side["distance"] < fences[0][s.users]) & (side["ratio"] < fences[1][s.users].clip(max=MOST_RATIO))
         results[name] = {side_name: {key: float(np.median(side[key])) for key in ("distance", "ratio")}
                          for side_name, side in zip(("generated", "held_out"), sides)}
     rows = found["pixels"][0]["row"]

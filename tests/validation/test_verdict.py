@@ -1,0 +1,68 @@
+"""The verdict must be able to pass, to fail and to say that it does not know."""
+
+import pytest
+
+from mdgen.errors import RequestError
+from mdgen.validation.verdict import CRITERIA, FAILED, INCOMPLETE, NOT_MEASURED, PASSED, parse_thresholds, verdict
+
+
+def results(**changes):
+    """A report that passes every criterion, with some figures changed."""
+    figures = {"fid": 30.0, "score": 3.0, "accuracy": 0.9, "eer": 0.1, "copies": 0.0, "fd": 12.0, "diversity": 0.9,
+               "texture": 0.8} | changes
+    return {"distribution": {"inception": {"fid": {"all_images": {"generated_to_training": figures["fid"]}},
+                                           "inception_score": {"generated": figures["score"]}},
+                             "user_classifier": {"fd_user_classifier": {"against_training": {
+                                 "generated": figures["fd"], "floor": 10.0}}}},
+            "recognition": {"generated": {"accuracy": figures["accuracy"]}},
+            "verification": {"generated": {"eer": figures["eer"]}}, "originality": {"copy_rate": figures["copies"]},
+            "diversity": {"features": {"generated": {"overall": figures["diversity"]}}},
+            "texture": {"generated": {"overall": figures["texture"]}}}
+
+
+def statuses(found):
+    return {row["name"]: row["status"] for row in found["criteria"]}
+
+
+def test_good_figures_pass():
+    found = verdict(results())
+    assert found["overall"] == PASSED and set(statuses(found).values()) == {PASSED}
+    assert list(statuses(found)) == list(CRITERIA)
+
+
+@pytest.mark.parametrize("name, change", [
+    ("fid", {"fid": 50.0}), ("inception_score", {"score": 2.0}), ("user_accuracy", {"accuracy": 0.8}),
+    ("verification_eer", {"eer": 0.3}), ("copy_rate", {"copies": 0.05}), ("fd_over_floor", {"fd": 31.0}),
+    ("diversity", {"diversity": 0.5}), ("fine_texture", {"texture": 0.4}), ("fine_texture", {"texture": 3.0})])
+def test_one_bad_figure_fails_its_criterion_alone(name, change):
+    found = verdict(results(**change))
+    assert found["overall"] == FAILED
+    assert [key for key, status in statuses(found).items() if status == FAILED] == [name]
+
+
+def test_what_was_not_measured_never_passes():
+    without = results()
+    del without["distribution"]["inception"]
+    found = verdict(without)
+    assert found["overall"] == INCOMPLETE
+    assert [key for key, status in statuses(found).items() if status == NOT_MEASURED] == ["fid", "inception_score"]
+    assert verdict(without, {"fid": None, "inception_score": None})["overall"] == PASSED
+    assert verdict({})["overall"] == INCOMPLETE
+    without["recognition"]["generated"]["accuracy"] = 0.1
+    assert verdict(without)["overall"] == FAILED
+
+
+def test_thresholds_are_set_and_switched_off():
+    changed = parse_thresholds(["fid=20", "copy_rate=off"])
+    assert changed == {"fid": 20.0, "copy_rate": None} and parse_thresholds(None) == {}
+    found = verdict(results(copies=1.0), changed)
+    assert "copy_rate" not in statuses(found) and statuses(found)["fid"] == FAILED
+    assert found["criteria"][0]["needs"] == "< 20"
+
+
+@pytest.mark.parametrize("word, pattern", [("fd=3", "no criterion is called 'fd'.*user_accuracy"),
+                                           ("fid", "'' is no number"), ("fid=low", "'low' is no number.*fid=off")])
+def test_unknown_thresholds_are_refused_in_one_line(word, pattern):
+    with pytest.raises(RequestError, match=pattern) as caught:
+        parse_thresholds([word])
+    assert "\n" not in str(caught.value)
