@@ -15,6 +15,40 @@ def statistics(features):
     return features.mean(axis=0), centred.T @ centred / (len(features) - 1)
 
 
+class RunningMoments:
+    """Mean and covariance of features that come in batches, which need not be kept (Chan et al. 1983, eq. 2.1).
+
+    Equal to `statistics` of all rows together; batches of any size, down to one row, in any order.
+    """
+
+    def __init__(self):
+        self.count, self.mean, self.scatter = 0, 0.0, 0.0   # mean [D], scatter [D, D] about it, float64
+
+    def add(self, features) -> None:
+        """Take in a batch [N, D]. Raises RequestError for values that are not finite."""
+        features = finite_features(features)
+        if len(features):
+            mean = features.mean(axis=0)
+            self._join(len(features), mean, (features - mean).T @ (features - mean))
+
+    def merge(self, other: "RunningMoments") -> None:
+        """Take in what another one has seen, such as that of another process."""
+        if other.count:
+            self._join(other.count, other.mean, other.scatter)
+
+    def statistics(self):
+        """(mu [D], sigma [D, D]) of all rows so far. Raises RequestError for fewer than two."""
+        _check_count(self.count)
+        return self.mean.copy(), self.scatter / (self.count - 1)
+
+    def _join(self, count, mean, scatter) -> None:
+        total = self.count + count
+        gap = mean - self.mean
+        self.mean = self.mean + gap * (count / total)
+        self.scatter = self.scatter + scatter + np.outer(gap, gap) * (self.count * count / total)
+        self.count = total
+
+
 def frechet_distance(mu1, sigma1, mu2, sigma2) -> float:
     """Squared Fréchet distance between two Gaussians (Dowson & Landau 1982; Heusel et al. 2017, eq. 6).
 
@@ -81,12 +115,22 @@ def _total(gap, trace1, trace2, cross) -> float:
     return float(max((gap**2).sum() + trace1 + trace2 - 2 * cross, 0.0))
 
 
-def _checked(features):
+def finite_features(features):
+    """features [N, D] as float64. Raises ValueError for another shape, RequestError for values not finite."""
     features = np.asarray(features, dtype=np.float64)
     if features.ndim != 2:
         raise ValueError(f"features of shape {features.shape}: need [N, D]")
-    if len(features) < 2:
-        raise RequestError(f"{len(features)} image(s): a covariance needs at least 2; add images.")
     if not np.isfinite(features).all():
         raise RequestError("features hold values that are not finite; check the images and the extractor.")
     return features
+
+
+def _checked(features):
+    features = finite_features(features)
+    _check_count(len(features))
+    return features
+
+
+def _check_count(count: int) -> None:
+    if count < 2:
+        raise RequestError(f"{count} image(s): a covariance needs at least 2; add images.")

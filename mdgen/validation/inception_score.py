@@ -6,12 +6,13 @@ from scipy.special import xlogy
 from mdgen.errors import RequestError
 
 
-def inception_score(probabilities, splits: int = 10):
+def inception_score(probabilities, splits: int = 10, *, shuffle_seed: int | None = None):
     """exp E_x KL(p(y|x) || p(y)) (Salimans et al. 2016, sec. 4): (mean, standard deviation) over the splits.
 
     probabilities [N, K]: rows sum to 1. The result lies between 1 and K. Splits are contiguous, as in the
     original, so rows must come in random order: sorted by user, a split holds one user and the score falls
-    towards 1.
+    towards 1. shuffle_seed shuffles them first; 2020, on the Inception network's softmax, is what
+    torch-fidelity does.
     Raises RequestError for fewer rows than splits, ValueError for rows that are no distribution.
     """
     p = np.asarray(probabilities, dtype=np.float64)
@@ -19,6 +20,8 @@ def inception_score(probabilities, splits: int = 10):
         raise ValueError(f"probabilities of shape {p.shape}: need [N, K], each row non-negative with sum 1")
     if not 1 <= splits <= len(p):
         raise RequestError(f"inception score in {splits} splits of {len(p)} images: use 1 to {len(p)}.")
+    if shuffle_seed is not None:
+        p = p[np.random.RandomState(shuffle_seed).permutation(len(p))]
     bounds = np.arange(splits + 1) * len(p) // splits
     scores = [_score(p[start:end]) for start, end in zip(bounds, bounds[1:])]
     return float(np.mean(scores)), float(np.std(scores))

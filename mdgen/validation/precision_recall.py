@@ -1,8 +1,9 @@
-"""Precision (is what was drawn realistic?) and recall (is all that is real drawn?) by neighbours."""
+"""Fidelity (is what was drawn realistic?) and variety (is all that is real drawn?) by neighbours."""
 
 import numpy as np
 
 from mdgen.errors import RequestError
+from mdgen.validation.fid import finite_features
 
 ROWS_AT_ONCE = 1024
 
@@ -13,17 +14,41 @@ def precision_recall(real, fake, k: int = 3):
     real [N, D], fake [M, D]: features. A set's manifold is the union of balls around its points that reach
     each point's k-th nearest neighbour in the set; precision is the share of fake inside real's, recall of
     real inside fake's. Both depend on N and M: compare at equal numbers. Raises RequestError for k or fewer
-    rows of either.
+    rows of either and for values that are not finite.
     """
-    real, fake = np.asarray(real, dtype=np.float64), np.asarray(fake, dtype=np.float64)
-    if real.ndim != 2 or fake.ndim != 2 or real.shape[1] != fake.shape[1]:
-        raise ValueError(f"features of shapes {real.shape} and {fake.shape}: need [N, D] and [M, D]")
+    real, fake = _centred(real, fake)
     if not 1 <= k < min(len(real), len(fake)):
         raise RequestError(f"precision and recall with k = {k} from {len(real)} real and {len(fake)} "
                            f"generated images: need k >= 1 and more than k of both; lower k or add images.")
-    centre = real.mean(axis=0)  # distances do not change, and their expansion below rounds less
-    real, fake = real - centre, fake - centre
     return _share_inside(fake, real, _radii(real, k)), _share_inside(real, fake, _radii(fake, k))
+
+
+def density_coverage(real, fake, k: int = 5):
+    """(density, coverage) of Naeem et al. 2020, sec. 3.2: sturdier against outliers than precision and recall.
+
+    real [N, D], fake [M, D]: features; balls reach from each real point to its k-th nearest real neighbour.
+    Density: in how many balls a fake point lies, on average, over k; from 0, and above 1 where fake crowds
+    into the dense parts. Coverage: the share of balls that hold a fake point, in [0, 1]. Expected for equal
+    distributions: density 1, coverage 1 - prod_{l=1..k} (N - l) / (N + M - l) (lemma 2), so N and M
+    belong to the number. As in the authors' code a ball lacks its boundary: where fake is a copy of real,
+    both are 1. Raises RequestError for k or fewer real rows, no fake ones or values that are not finite.
+    """
+    real, fake = _centred(real, fake)
+    if not 1 <= k < len(real) or not len(fake):
+        raise RequestError(f"density and coverage with k = {k} from {len(real)} real and {len(fake)} generated "
+                           f"images: need k >= 1, more than k real and 1 generated; lower k or add images.")
+    radii = _radii(real, k) * (1 - 1e-9)   # a point on the boundary stays outside whichever way it rounds
+    inside = np.concatenate([(distances < radii[rows, None]).sum(axis=1)
+                             for rows, distances in _distance_strips(real, fake)])   # fake points per ball, [N]
+    return float(inside.sum() / (k * len(fake))), float((inside > 0).mean())
+
+
+def _centred(real, fake):
+    real, fake = finite_features(real), finite_features(fake)
+    if real.shape[1] != fake.shape[1]:
+        raise ValueError(f"features of shapes {real.shape} and {fake.shape}: need [N, D] and [M, D]")
+    centre = real.mean(axis=0) if len(real) else 0.0  # distances do not change; their expansion rounds less
+    return real - centre, fake - centre
 
 
 def _radii(points, k: int):
