@@ -17,7 +17,7 @@ def demo() -> Config:
         unet=UNetConfig(channels=(48, 96), blocks=1, embedding_dim=192),
         diffusion_training=TrainingConfig(steps=400, learning_rate=2e-3, warmup_steps=50, preview_every=0),
         sampling=SamplingConfig(steps=20),
-        evaluation=EvaluationConfig(classifier_steps=300))
+        evaluation=EvaluationConfig(classifier_steps=300, siamese_steps=300))
 
 
 def small() -> Config:

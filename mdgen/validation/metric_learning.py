@@ -34,16 +34,18 @@ class SiameseTask(JudgeTask):
     def __init__(self, split: Split, network, device, config: EvaluationConfig):
         super().__init__(split, network, device)
         self.measure, self.images_per_user = LOSSES[config.siamese_loss], config.siamese_images
-        self.num_samples = len(split.folders.users)
+        self.rows = [split.train[split.train_users == user] for user in range(len(split.folders.users))]
+        self.num_samples = len(self.rows)
 
     def loss(self, indices, generator):
-        users, times = indices.unique(return_counts=True)     # a user drawn twice shows twice as many images
-        counts = times * self.images_per_user
-        places = torch.cat([rows[spread_places(len(rows), int(count), generator)] for rows, count in
-                            zip((self.split.train[self.split.train_users == user] for user in users), counts)])
-        images = self.split.folders.floats(places).to(self.device)                           # [P·K, C, H, W]
-        embeddings = self.network.embed(augment(images, generator, **AUGMENTATION))
-        return self.measure(embeddings, users.repeat_interleave(counts).to(self.device)), {}
+        # Of indices only their number P counts: across epochs they may hold a user twice, or one alone.
+        order = torch.randperm(self.num_samples, generator=generator, device=generator.device)
+        chosen, count = order[:len(indices)], self.images_per_user
+        places = torch.cat([rows[spread_places(len(rows), count, generator)]
+                            for rows in (self.rows[user] for user in chosen.tolist())])
+        images = augment(self.split.folders.floats(places).to(self.device), generator, **AUGMENTATION)
+        users = chosen.repeat_interleave(count).to(self.device)
+        return self.measure(self.network.embed(images), users), {}           # [P·K, C, H, W] -> [P·K, D] -> []
 
     def validate(self, network) -> dict:
         figures = verification(*embed(network, self.split.folders, self.split.train, self.device),
