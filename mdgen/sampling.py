@@ -45,6 +45,11 @@ def plan(users, per_user: int, seed: int, config: SamplingConfig, run_hash: str)
             for user in users for index in range(per_user)]
 
 
+def weights_hash(vae_hash: str, network) -> str:
+    """The manifest's 16 hex digits of a run: they name the VAE, by its hash, and the UNet's weights."""
+    return hashlib.sha256(f"{vae_hash}/{fingerprint(network.state_dict())}".encode()).hexdigest()[:16]
+
+
 def sampler_name(config: SamplingConfig) -> str:
     """The sampler with whatever else changes its images, such as "ddim eta 0.5"."""
     eta = f" eta {config.eta:g}" if config.sampler == "ddim" and config.eta else ""
@@ -124,9 +129,7 @@ def sample_users(run: RunFolder, folder: Path, *, per_user: int, users: list[str
     vae, vae_hash = run.load_vae(device)
     denoiser = run.load_denoiser(device, weights, vae_hash)
     statistics = run.load_latents(vae_hash).statistics.to(device)
-    network_hash = fingerprint(denoiser.network.state_dict())
-    run_hash = hashlib.sha256(f"{vae_hash}/{network_hash}".encode()).hexdigest()[:16]
-    rows = plan(names, per_user, seed, run.config.sampling, run_hash)
+    rows = plan(names, per_user, seed, run.config.sampling, weights_hash(vae_hash, denoiser.network))
     complete = reconcile(folder, rows, overwrite)
     for row in complete:
         (folder / row.file).parent.mkdir(parents=True, exist_ok=True)
