@@ -15,7 +15,7 @@ LATER = {"sweep": "sweeping guidance scale and interval"}
 
 # which flags a task reads; any other one is refused, since a flag that does nothing misleads
 FLAGS = {"samples": {"real", "held_out", "fake", "report_dir", "threshold", "strict", "inception_weights",
-                     "download_weights", "device"},
+                     "download_weights", "resize", "device"},
          "vae": {"real", "report_dir", "strict", "lpips_weights", "device"},
          "check": {"device"},
          "environment": {"inception_weights", "lpips_weights"}}
@@ -48,6 +48,8 @@ def parser():
                    help="the 2015 FID weights (default: environment variable, torch hub's cache)")
     p.add_argument("--download-weights", action="store_true", default=None,
                    help="fetch the FID weights where they are missing")
+    p.add_argument("--resize", choices=["pytorch-fid", "clean-fid", "torch-fidelity"],
+                   help="how images are brought to Inception's 299 pixels (default: pytorch-fid)")
     p.add_argument("--lpips-weights", type=Path, metavar="DIR", help="the LPIPS weights")
     p.add_argument("--device", choices=["cpu", "cuda"], help="default: cuda where there is one")
     return p
@@ -89,7 +91,8 @@ def judge_samples(args, path, command) -> bool:
     device = distributed.init_from_environment(args.device)
     report_dir = args.report_dir or run.path / "report"
     results = evaluate_samples(run, args.real or Path(run.users.data_dir), args.fake or run.samples, report_dir,
-                               held_out_dir=args.held_out, inception=inception, thresholds=thresholds,
+                               held_out_dir=args.held_out, inception=inception,
+                               resize=args.resize or "pytorch-fid", thresholds=thresholds,
                                device=device, progress=ShowProgress, command=command)
     if distributed.is_main():
         print(summary(results))

@@ -7,7 +7,7 @@ import numpy as np
 from mdgen.validation.features import per_user_subsets
 from mdgen.validation.fid import frechet_between
 from mdgen.validation.inception_score import inception_score
-from mdgen.validation.kid import kernel_distance, kernel_distance_error
+from mdgen.validation.kid import kernel_distance_full
 from mdgen.validation.precision_recall import density_coverage, precision_recall
 
 NEIGHBOURS = {"precision": 3, "recall": 3, "density": 5, "coverage": 5}   # k as their authors chose it
@@ -78,7 +78,7 @@ def kernel(training, held_out, generated) -> dict:
     def estimate(judged):
         if min(len(judged), len(training)) < 3:
             return {"value": None, "standard_error": None}
-        value, error = kernel_distance_error(judged.features, training.features)
+        value, error = kernel_distance_full(judged.features, training.features)
         return {"value": value, "standard_error": error}
 
     return {"generated": estimate(generated), "held_out": estimate(held_out)}

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mdgen import __version__
+from mdgen.data.image_axes import find_axes
 from mdgen.models.inception import WEIGHTS_SHA256
 from mdgen.run_folder import RunFolder
 from mdgen.training import distributed
@@ -19,9 +20,11 @@ from mdgen.validation.features import EXTRACTOR, JudgedSet, judge_images
 from mdgen.validation.image_sets import drawing_settings, read_sets
 from mdgen.validation.inception_features import inception_features
 from mdgen.validation.memorization import originality
-from mdgen.validation.metric_learning import embed_images, train_siamese, verification
-from mdgen.validation.physics import find_axes, image_measures, physics
-from mdgen.validation.report import plain, summary, write_report
+from mdgen.validation.metric_learning import train_siamese, user_signature
+from mdgen.validation.image_measures import image_measures
+from mdgen.validation.physics import physics
+from mdgen.validation.headlines import summary
+from mdgen.validation.report import colored, plain, write_report
 from mdgen.validation.statistical_tests import user_tests
 from mdgen.validation.texture import FINE_CYCLES, user_fine_power
 from mdgen.validation.user_classifier import recognition, train_judge
@@ -36,17 +39,17 @@ INCEPTION_TRAINING = 400   # of the training images at most, evenly spaced: 11.4
 
 
 def evaluate_samples(run: RunFolder, real_dir: Path, fake_dir: Path, report_dir: Path, *, device,
-                     held_out_dir: Path | None = None, inception=None, thresholds: dict | None = None,
-                     progress=None, command: str = "") -> dict:
+                     held_out_dir: Path | None = None, inception=None, resize: str = "pytorch-fid",
+                     thresholds: dict | None = None, progress=None, command: str = "") -> dict:
     """Write report_dir/report.json, index.html and contact_sheet.png; returns what report.json holds.
 
     real_dir, fake_dir, held_out_dir: see `read_sets`. inception: an InceptionV3 with the FID weights, or None for a
-    report without FID. thresholds: see `verdict`.
-    progress: called as progress(label) -> callable(done, total). Judges are kept in RUN/report/judges, and what
+    report without FID; resize: see `inception_features`. thresholds: see `verdict`.
+    progress: called as progress(label, unit) -> callable(done, total). Judges are kept in RUN/report/judges, and what
     is slow to compute in RUN/report/cache, under a hash of all that it depends on.
     Raises RequestError where the folders do not fit the run or each other.
     """
-    progress = progress or (lambda label: None)
+    progress = progress or (lambda *label: None)
     names, seed = run.users.names, run.config.seed
     real_dir, fake_dir = Path(real_dir), Path(fake_dir)
     drawn_with = drawing_settings(fake_dir) if fake_dir.is_dir() else []
@@ -67,14 +70,12 @@ def evaluate_samples(run: RunFolder, real_dir: Path, fake_dir: Path, report_dir:
                                    "features": judged[0].features.shape[1]},
                        "siamese": {"key": siamese_key, "loss": run.config.evaluation.siamese_loss}},
         **judge_sets(*judged, len(names), find_axes(real_dir)),
-        "verification": verification(*[embed_images(siamese, *part, device) for part in parts], *[
-            s.users for s in judged])}
+        "verification": {"loss": run.config.evaluation.siamese_loss, **user_signature(siamese, *parts, device)}}
     if inception is not None:
-        results["extractors"]["inception"] = {"weights": WEIGHTS_SHA256, "training_images": INCEPTION_TRAINING}
-        seen = inception_sets(inception, judged, cache, device, progress)
+        results["extractors"]["inception"] = {"weights": WEIGHTS_SHA256, "resize": resize}
+        seen = inception_sets(inception, judged, run.users.colormap, resize, cache, device, progress)
         results["distribution"]["inception"] = distribution(*seen, len(names), NAMES["inception"])
-    results["usefulness"] = cache.values("usefulness", content_key(*results["hashes"].values(), seed), lambda: plain(
-        usefulness(*judged, len(names), device=device, progress=progress("train identification models"))))
+    results["usefulness"] = study(judged, run.config, results["hashes"], cache, device, progress)
     results = plain(results)
     results["verdict"] = verdict(results, thresholds)
     if distributed.is_main():
@@ -101,15 +102,29 @@ def judge_sets(training: JudgedSet, held_out: JudgedSet, generated: JudgedSet, n
             "tests": user_tests(*sets, num_users, {"torso": torso})}
 
 
-def inception_sets(model, judged, cache: Cache, device, progress) -> list:
-    """The sets with Inception's features and probabilities, at most INCEPTION_TRAINING training images among them."""
+def study(judged, config, hashes: dict, cache: Cache, device, progress) -> dict | None:
+    """`usefulness`, once for these images and settings; None where no seeds are asked for."""
+    settings = {"steps": config.evaluation.usefulness_steps, "seeds": config.evaluation.usefulness_seeds}
+    if not settings["seeds"]:
+        return None
+    return cache.values("usefulness", content_key(hashes, settings), lambda: usefulness(
+        *judged, int(judged[0].users.max()) + 1, **settings, device=device,
+        progress=progress("train identification models", "model")))
+
+
+def inception_sets(model, judged, colormap: str | None, resize: str, cache: Cache, device, progress) -> list:
+    """The sets with Inception's features and probabilities of the images in the colours of their files.
+
+    At most INCEPTION_TRAINING training images are among them, evenly spaced.
+    """
     training, *others = judged
     rows = np.unique(np.linspace(0, len(training) - 1, min(len(training), INCEPTION_TRAINING)).round().astype(int))
     seen = []
     for name, s in zip(SETS, (training.rows(rows), *others)):
-        found = cache.arrays("inception", content_key(WEIGHTS_SHA256, s.images), lambda: dict(zip(
-            ("features", "probabilities"),
-            inception_features(model, s.images, device=device, progress=progress(f"Inception, {name}")))))
+        pictures = np.moveaxis(colored(s.images, colormap), -1, 1)                       # [N, 3, H, W]
+        found = cache.arrays("inception", content_key(WEIGHTS_SHA256, resize, pictures), lambda: dict(zip(
+            ("features", "probabilities"), inception_features(
+                model, pictures, resize=resize, device=device, progress=progress(f"Inception, {name}")))))
         seen.append(replace(s, **found))
     return seen
 

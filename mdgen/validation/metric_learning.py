@@ -93,14 +93,11 @@ def train_siamese(split: Split, config: EvaluationConfig, folder: Path, *, seed:
                       learning_rate=config.siamese_learning_rate, seed=seed, device=device), key
 
 
-def user_signature(split: Split, generated, config: EvaluationConfig, folder: Path, *, seed: int, device) -> dict:
-    """`verification` of held-out and of generated images against the real training images, by a judge trained here.
+def user_signature(network, training, held_out, generated, device) -> dict:
+    """`verification` of held-out and of generated images against the training images: {"held_out", "generated"}.
 
-    generated: UserFolders with the users of split.folders. Returns {"held_out", "generated", "loss", "key"}.
+    network: of `train_siamese`; the sets: (UserFolders, indices) each.
     """
-    network, key = train_siamese(split, config, folder, seed=seed, device=device)
-    gallery = embed(network, split.folders, split.train, device)
-    held_out = embed(network, split.folders, split.validation, device)
-    drawn = embed(network, generated, torch.arange(len(generated)), device)
-    return {"held_out": verification(*gallery, *held_out), "generated": verification(*gallery, *drawn),
-            "loss": config.siamese_loss, "key": key}
+    gallery = embed(network, *training, device)
+    return {"held_out": verification(*gallery, *embed(network, *held_out, device)),
+            "generated": verification(*gallery, *embed(network, *generated, device))}

@@ -192,23 +192,24 @@ def usefulness(study: dict | None) -> str:
     """Does it help my identification model: table and curve."""
     if not study:
         return ""
-    def spread(arm):
-        return f"{number(arm['mean'], percent=True)} ± {100 * arm['std']:.0f}"
+
+    def spread(arm, sign=""):
+        return f"{100 * arm['mean']:{sign}.0f}" + ("" if arm["std"] is None else f" ± {100 * arm['std']:.0f}")
 
     rows = [["all" if line["all"] else str(line["per_user"]), spread(line["real"]), spread(line["both"]),
-             f"{100 * line['gain']['mean']:+.0f} ± {100 * line['gain']['std']:.0f}"] for line in study["curve"]]
+             spread(line["gain"], "+")] for line in study["curve"]]
     places = list(range(len(rows)))
     curves = [(label, places, [line[arm]["mean"] for line in study["curve"]],
-               [line[arm]["std"] for line in study["curve"]])
+               [line[arm]["std"] or 0 for line in study["curve"]])
               for arm, label in (("both", "real and generated"), ("real", "real alone"))]
     figure = line_chart(curves, x_label="real images per user", y_label="accuracy on real held-out images",
                         x_ticks=[(place, row[0]) for place, row in zip(places, rows)], y_range=(0, 1))
     return ("<h2>Do they help an identification model?</h2><p>A classifier trained on few real images of every user, "
             "alone and with all generated ones beside, tested on real held-out images. Mean and standard deviation over "
-            f"{study['seeds']} seeds; the gain is taken seed by seed. Trained on generated images alone: "
-            f"{spread(study['tstr'])}. Trained on real, tested on generated ones: {spread(study['trts'])}. "
+            f"{study['seeds']} seeds; the gain is taken seed by seed. Percent: trained on generated images "
+            f"alone, {spread(study['tstr'])}; trained on real, tested on generated ones, {spread(study['trts'])}. "
             f"Chance: {number(study['chance'], percent=True)}.</p><div class=\"chart\">{figure}</div>"
-            + table(["real per user", "real alone", "with generated", "gain, points"], rows))
+            + table(["real per user", "real alone, %", "with generated, %", "gain, points"], rows))
 
 
 def tested(tests: dict, names) -> str:

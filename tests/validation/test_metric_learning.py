@@ -52,14 +52,14 @@ def folder(tmp_path_factory):
 def test_every_loss_teaches_who_is_who(loss, folder):
     """Held-out walkers are verified, and two users whose generated images were exchanged are found out."""
     split, generated = split_of(Stripes()), Stripes(seed=1, rows=(6, 22, 14))
-    found = user_signature(split, generated, EvaluationConfig(siamese_loss=loss, **SETTINGS), folder,
-                           seed=0, device=CPU)
-    assert found["loss"] == loss and (folder / found["key"] / "siamese" / "state.pt").is_file()
+    network, key = train_siamese(split, EvaluationConfig(siamese_loss=loss, **SETTINGS), folder, seed=0, device=CPU)
+    found = user_signature(network, (split.folders, split.train), (split.folders, split.validation),
+                           (generated, torch.arange(len(generated))), CPU)
     assert found["held_out"]["eer"] < 0.02 and found["held_out"]["rank1"] == 1
     assert found["generated"]["rank1_per_user"] == [1, 0, 0]
     margins = found["generated"]["prototype_margin_per_user"]
     assert margins[0] > 0.1 > -0.1 > max(margins[1:])
-    assert read_log(folder / found["key"] / "log.jsonl")[-1]["validation_eer"] == found["held_out"]["eer"]
+    assert read_log(folder / key / "log.jsonl")[-1]["validation_eer"] == found["held_out"]["eer"]
     json.dumps(found, allow_nan=False)
 
 
