@@ -65,12 +65,14 @@ def check_numbers(config) -> None:
                  "unet.embedding_dim": config.unet.embedding_dim,
                  "evaluation.classifier_steps": config.evaluation.classifier_steps,
                  "evaluation.classifier_batch_size": config.evaluation.classifier_batch_size,
-                 "evaluation.siamese_steps": config.evaluation.siamese_steps}
+                 "evaluation.siamese_steps": config.evaluation.siamese_steps,
+                 "evaluation.usefulness_steps": config.evaluation.usefulness_steps}
     least_zero = {"data.gap": config.data.gap, "vae.kl_weight": config.vae.kl_weight,
                   "vae.augment_gain": config.vae.augment_gain, "vae.augment_shift": config.vae.augment_shift,
                   "diffusion.min_snr_gamma": config.diffusion.min_snr_gamma,
                   "evaluation.classifier_learning_rate": config.evaluation.classifier_learning_rate,
-                  "evaluation.siamese_learning_rate": config.evaluation.siamese_learning_rate}
+                  "evaluation.siamese_learning_rate": config.evaluation.siamese_learning_rate,
+                  "evaluation.usefulness_seeds": config.evaluation.usefulness_seeds}
     shares = {"data.validation_fraction": config.data.validation_fraction, "unet.dropout": config.unet.dropout,
               "diffusion.label_dropout": config.diffusion.label_dropout, "sampling.eta": config.sampling.eta}
     for name in ("vae_training", "diffusion_training"):

@@ -18,6 +18,8 @@ from mdgen.sampling import Row, write_manifest
 from mdgen.validation.evaluate_samples import evaluate_samples, summary
 
 ROWS = {"ID_1": 8, "ID_2": 20, "ID_10": 32}   # where each user's stripe lies
+WITHOUT_INCEPTION = {"fid": None, "inception_score": None}
+FD = "fd_user_classifier"
 
 
 def write_users(root, rows, count=36, size=48):
@@ -35,7 +37,9 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("evaluation")
     write_users(folder / "real", ROWS)
     config = Config(data=DataConfig(height=48, width=48, validation_fraction=0.3),
-                    evaluation=EvaluationConfig(classifier_steps=40, classifier_learning_rate=5e-3))
+                    evaluation=EvaluationConfig(
+                        classifier_steps=40, classifier_learning_rate=5e-3, siamese_steps=60, siamese_users=3,
+                        siamese_learning_rate=5e-3, usefulness_seeds=0))
     return RunFolder.create_or_resume(folder / "run", config,
                                       Users(list(ROWS), str(folder / "real"), "intensity", "gray"))
 
@@ -54,9 +58,16 @@ def copies(run):
     return root
 
 
-def evaluate(run, fake, report="report", real=None):
+def evaluate(run, fake, report="report", real=None, **options):
     return evaluate_samples(run, real or run.users.data_dir, fake, run.path.parent / report, device="cpu",
-                            command="evaluate.py samples runs/x")
+                            thresholds=WITHOUT_INCEPTION, command="evaluate.py samples runs/x", **options)
+
+
+def failed(found):
+    """Names of the criteria that fail, and whether the verdict follows them."""
+    names = {row["name"] for row in found["verdict"]["criteria"] if row["status"] == "failed"}
+    assert found["verdict"]["overall"] == ("failed" if names else "passed")
+    return names
 
 
 def changed(copies, name, change):
@@ -70,7 +81,8 @@ def changed(copies, name, change):
 
 def test_perfect_images_score_as_held_out_ones(run, copies):
     found = evaluate(run, copies)
-    seen, distance = found["recognition"], found["fd_user_classifier"]
+    seen, distance = found["recognition"], found["distribution"]["user_classifier"][FD]
+    assert failed(found) == set()
     assert seen["held_out"]["accuracy"] > 0.9
     assert seen["generated"] == seen["held_out"]
     assert distance["against_held_out"]["generated"] < 1e-6 < distance["against_held_out"]["floor"]
@@ -80,6 +92,9 @@ def test_perfect_images_score_as_held_out_ones(run, copies):
     assert found["diversity"]["pixels"]["generated"]["overall"] == pytest.approx(1, abs=0.05)
     spread = found["diversity"]["features"]
     assert spread["generated"]["overall"] == pytest.approx(spread["held_out"]["overall"], rel=0.15)
+    assert found["verification"]["generated"] == found["verification"]["held_out"]
+    assert found["originality"]["copies"] == 0
+    assert found["tests"]["rejected"]["mmd_user_classifier"]["test"] == 0
 
 
 def test_the_report_folder_tells_what_was_measured(run, copies):
@@ -111,8 +126,11 @@ def test_swapped_users_are_found(run, copies):
     straight = np.array(found["recognition"]["held_out"]["confusion"])
     assert (confusion == straight[[1, 0, 2]]).all()
     assert found["recognition"]["generated"]["accuracy_per_user"][:2] == [pytest.approx(0, abs=0.2)] * 2
+    assert failed(found) == {"user_accuracy", "verification_eer"}
+    eer = found["verification"]["generated"]["eer_per_user"]
+    assert min(eer[:2]) > 0.5 > eer[2]
     # a swap moves labels, not images: what does not look at labels must stay quiet
-    assert found["fd_user_classifier"]["against_held_out"]["generated"] < 1e-6
+    assert found["distribution"]["user_classifier"][FD]["against_held_out"]["generated"] < 1e-6
     assert found["texture"]["generated"]["overall"] == pytest.approx(found["texture"]["held_out"]["overall"])
 
 
@@ -126,7 +144,8 @@ def test_collapse_is_found(run, copies):
     found = evaluate(run, collapsed)
     assert found["diversity"]["pixels"]["generated"] == {"overall": 0.0, "per_user": [0.0] * 3}
     assert found["diversity"]["features"]["generated"]["overall"] == pytest.approx(0, abs=1e-4)
-    distance = found["fd_user_classifier"]["against_held_out"]
+    assert "diversity" in failed(found) and not {"user_accuracy", "verification_eer", "copy_rate"} & failed(found)
+    distance = found["distribution"]["user_classifier"][FD]["against_held_out"]
     assert distance["generated"] > distance["floor"]
 
 
@@ -136,11 +155,46 @@ def test_blur_is_found_in_the_texture(run, copies):
     assert found["texture"]["generated"]["overall"] < 0.05
     assert found["diversity"]["pixels"]["generated"]["overall"] < 0.6
     assert found["recognition"]["generated"]["accuracy"] > 0.5     # the stripes are still where they were
+    assert "fine_texture" in failed(found) and not {"copy_rate"} & failed(found)
 
 
-def expect_refusal(pattern, run, fake, real=None):
+def test_planted_copies_are_found_and_nothing_else_fires(run, copies):
+    planted = copies.parent / "planted"
+    shutil.copytree(copies, planted)
+    for user in ROWS:                                                # file 3 is of the training part
+        shutil.copy(run.path.parent / "real" / user / "3.png", sorted((planted / user).iterdir())[0])
+    found = evaluate(run, planted)
+    assert found["originality"]["copies"] == found["originality"]["moments"] == 3
+    assert failed(found) == {"copy_rate"}
+
+
+def test_noise_is_found_by_all_but_the_copy_check(run, copies):
+    rng = np.random.default_rng(0)
+    noise = changed(copies, "noise", lambda image: Image.fromarray(rng.integers(0, 256, image.size, dtype=np.uint8)))
+    assert failed(evaluate(run, noise)) >= {"user_accuracy", "verification_eer", "fd_over_floor", "fine_texture"}
+    assert evaluate(run, noise)["originality"]["copies"] == 0
+
+
+def test_the_ceiling_may_be_other_recordings(run, copies, tmp_path):
+    write_users(tmp_path / "other", {name: row + 1 for name, row in ROWS.items()}, count=9)
+    found = evaluate(run, copies, held_out_dir=tmp_path / "other")
+    assert found["images"]["held_out"] == 27 and found["held_out"] == str(tmp_path / "other")
+    assert found["images"]["training"] == evaluate(run, copies)["images"]["training"]
+    expect_refusal("trained on, .*--held-out", run, copies, held_out_dir=run.users.data_dir)
+
+
+def test_usefulness_is_measured_once_for_the_same_images(run, copies):
+    studied = replace(run, config=replace(run.config, evaluation=replace(
+        run.config.evaluation, usefulness_steps=15, usefulness_seeds=1)))
+    found = evaluate(studied, copies)["usefulness"]
+    assert found["curve"][-1]["all"] and found["seeds"] == 1 and found["tstr"]["mean"] > 0.5
+    assert len(list((run.path / "report" / "cache").glob("usefulness_*.json"))) == 1
+    assert evaluate(studied, copies)["usefulness"] == found
+
+
+def expect_refusal(pattern, run, fake, real=None, **options):
     with pytest.raises(RequestError) as caught:
-        evaluate(run, fake, real=real)
+        evaluate(run, fake, real=real, **options)
     assert re.search(pattern, str(caught.value)) and "\n" not in str(caught.value)
     assert "--data-dir" not in str(caught.value)
 

@@ -11,7 +11,11 @@ from mdgen.errors import RunError
 from mdgen.validation.evaluate_samples import judge_sets
 from mdgen.validation.features import JudgedSet
 from mdgen.validation.page import confusion_table
-from mdgen.validation.report import contact_sheet, summary, to_json, write_report
+from mdgen.validation.headlines import summary
+from mdgen.validation.report import contact_sheet, nearest_couples, plain, to_json, write_report
+from mdgen.validation.utility import usefulness
+from mdgen.validation.verdict import verdict
+from mdgen.validation.verification import verification
 
 NAMES = ["ID_1", "<b>&\"x", "Zoë 'o"]
 
@@ -25,21 +29,26 @@ def judged_set(per_user, seed, size=48):
     return JudgedSet(images, users, np.arange(len(users)), features, probabilities)
 
 
-def made_results(training, held_out, generated):
-    return {"schema_version": 1, "mdgen": "0", "command": "evaluate.py samples <RUN>", "preset": "small",
-            "seed": 0, "run": "runs/x", "users": NAMES,
-            "drawn_with": [{"run_hash": "cafe", "sampler": "dpm", "steps": 9, "guidance": 1.5}],
-            "extractor": {"name": "user_classifier", "key": "beef", "steps": 3, "features": 6,
-                          "trained_on": "t"},
-            **judge_sets(training, held_out, generated, len(NAMES))}
+def made_results(training, held_out, generated, study=None):
+    verified = {name: verification(training.features, training.users, s.features, s.users)
+                for name, s in (("held_out", held_out), ("generated", generated))}
+    results = plain({
+        "schema_version": 2, "mdgen": "0", "command": "evaluate.py samples <RUN>", "preset": "small",
+        "seed": 0, "run": "runs/x", "users": NAMES, "hashes": {"training": "feed"},
+        "drawn_with": [{"run_hash": "cafe", "sampler": "dpm", "steps": 9, "guidance": 1.5}],
+        "extractors": {"user_classifier": {"key": "beef", "steps": 3, "features": 6}},
+        **judge_sets(training, held_out, generated, len(NAMES)),
+        "verification": {"loss": "nt_xent", **verified}, "usefulness": study})
+    return {**results, "verdict": verdict(results)}
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run") / "a" / "report"
     sets = judged_set(20, 0), judged_set(8, 1), judged_set(10, 2)
-    results = made_results(*sets)
-    write_report(results, sets[1], sets[2], "jet", folder)
+    study = usefulness(*sets, len(NAMES), sizes=(5, None), seeds=2, steps=2, device="cpu")
+    results = made_results(*sets, study)
+    write_report(results, *sets, "jet", folder)
     return folder, results
 
 
@@ -58,6 +67,9 @@ class Reader(HTMLParser):
         if tag not in ("img", "meta", "br"):
             self.open.append(tag)
 
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append(tag)
+
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
 
@@ -73,11 +85,17 @@ def test_report_json_is_strict_json_with_every_number_beside_its_floor(written):
 
     found = json.loads((folder / "report.json").read_text(encoding="utf-8"), parse_constant=refuse)
     assert found["users"] == NAMES and found["images"] == {"training": 60, "held_out": 24, "generated": 30}
-    assert found["fd_user_classifier"]["n"] == 24 and "fid" not in found
-    for key in ("against_training", "against_held_out"):
-        assert set(found["fd_user_classifier"][key]) == {"generated", "floor"}
-        assert found["fd_user_classifier"][key]["floor"] > 0
-    for part in (found["recognition"], found["diversity"]["pixels"], found["texture"]):
+    assert list(found["distribution"]) == ["user_classifier"] and "fid" not in found["distribution"]["user_classifier"]
+    whole, *users = [part["fd_user_classifier"] for part in (found["distribution"]["user_classifier"],
+                                                             *found["distribution"]["user_classifier"]["per_user"])]
+    assert whole["n"] == 24 and [user["n"] for user in users] == [8, 8, 8]
+    for distance in (whole, *users):
+        for key in ("against_training", "against_held_out"):
+            assert set(distance[key]) == {"generated", "floor"} and distance[key]["floor"] > 0
+    for part in (found["recognition"], found["diversity"]["pixels"], found["texture"], found["verification"],
+                 found["physics"]["features"]["torso_line"], found["originality"]["pixels"],
+                 found["distribution"]["user_classifier"]["kd_user_classifier"],
+                 found["distribution"]["user_classifier"]["coverage"]):
         assert {"generated", "held_out"} <= set(part)
     assert found["recognition"] == results["recognition"]
 
@@ -90,7 +108,7 @@ def test_what_is_no_number_becomes_null():
 def test_the_page_is_whole_and_loads_nothing_from_elsewhere(written):
     page = Reader((written[0] / "index.html").read_text(encoding="utf-8"))
     assert "script" not in page.tags and "b" not in page.tags
-    assert page.tags.count("img") == 3 * 2 * 4
+    assert page.tags.count("img") == 3 * 2 * 4 + 8 * 2 and page.tags.count("svg") == 2
     assert all(link.startswith("data:image/png;base64,") or link == "report.json" for link in page.links)
     assert all(any(name == text for text in page.texts) for name in NAMES)   # names arrive as they are
     assert any("<RUN>" in text for text in page.texts)
@@ -100,7 +118,8 @@ def test_the_headline_numbers_stand_on_the_page_and_in_the_summary(written):
     folder, results = written
     text = " ".join(Reader((folder / "index.html").read_text(encoding="utf-8")).texts)
     lines = summary(results)
-    values = [f"{results['fd_user_classifier']['against_training'][k]:.2f}" for k in ("generated", "floor")]
+    values = [f"{results['distribution']['user_classifier']['fd_user_classifier']['against_training'][k]:.2f}"
+              for k in ("generated", "floor")]
     values += [f"{results['diversity']['pixels'][k]['overall']:.2f}" for k in ("generated", "held_out")]
     assert all(value in text and value in lines for value in values)
     assert "fd_user_classifier" in lines and "N = 24" in lines and "small" in lines
@@ -115,6 +134,15 @@ def test_the_contact_sheet_shows_real_left_and_generated_right(written):
     assert 200 in sheet[:, half:] and 10 not in sheet[:, half:]
 
 
+def test_copies_come_first_among_the_pairs_and_then_the_nearest():
+    training, generated = judged_set(4, 0), judged_set(4, 1)
+    nearest = {"row": list(range(12))[::-1], "pixels": [float(i % 5) for i in range(12)], "copy": [i == 4 for i in range(12)]}
+    couples = nearest_couples(nearest, training, generated, None)
+    assert [couple["distance"] for couple in couples] == [4, 0, 0, 0, 1, 1, 1, 2] and couples[0]["copy"]
+    assert couples[0]["user"] == 1 and couples[0]["trained_as"] == training.users[7]
+    assert (couples[0]["pixels"][:, :, :, 0] == np.stack([generated.images[4, 0], training.images[7, 0]])).all()
+
+
 def test_the_colour_of_a_confusion_cell_follows_its_share_of_the_row():
     table = confusion_table(["a", "b"], [[3, 1], [0, 0]])
     assert "rgba(34,139,94,0.64)" in table and "rgba(200,60,50,0.21)" in table and table.count("0.00") == 2
@@ -123,14 +151,14 @@ def test_the_colour_of_a_confusion_cell_follows_its_share_of_the_row():
 def test_single_images_leave_dashes_and_no_failure(tmp_path):
     sets = judged_set(3, 0), judged_set(1, 1), judged_set(1, 2)
     results = made_results(*sets)
-    write_report(results, sets[1], sets[2], None, tmp_path)
+    write_report(results, *sets, None, tmp_path)
     assert results["diversity"]["pixels"]["generated"] == {"overall": None, "per_user": [None] * 3}
     assert "–" in summary(results)
 
 
-def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path, written):
+def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path):
     (tmp_path / "file").write_text("")
     sets = judged_set(3, 0), judged_set(2, 1), judged_set(2, 2)
     with pytest.raises(RunError, match="cannot be written.*--report-dir") as caught:
-        write_report(written[1], *sets[1:], None, tmp_path / "file")
+        write_report(made_results(*sets), *sets, None, tmp_path / "file")
     assert "\n" not in str(caught.value)
