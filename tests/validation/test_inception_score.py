@@ -43,6 +43,17 @@ def test_splits_are_scored_apart_and_leave_no_row_out():
     assert inception_score(uneven, splits=2)[0] == pytest.approx(np.mean(parts))
 
 
+def test_a_shuffle_seed_scores_the_rows_in_the_legacy_generators_order():
+    rows = np.repeat(np.eye(5), 40, axis=0) * 0.9 + 0.02               # sorted by class
+    assert inception_score(rows, splits=5)[0] == pytest.approx(1)
+    order = np.random.RandomState(2020).permutation(200)
+    scores = []
+    for part in np.split(rows[order], 5):
+        scores.append(np.exp(np.mean([(row * np.log(row / part.mean(axis=0))).sum() for row in part])))
+    assert inception_score(rows, 5, shuffle_seed=2020) == pytest.approx((np.mean(scores), np.std(scores)))
+    assert min(scores) > 2
+
+
 def test_logits_and_too_many_splits_are_refused():
     with pytest.raises(ValueError, match="sum 1"):
         inception_score(np.random.default_rng(0).normal(size=(20, 4)))

@@ -1,0 +1,186 @@
+"""Our metrics beside those of pytorch-fid, torch-fidelity, clean-fid and prdc, on the same weights and images.
+
+    pip install --target REF --no-deps pytorch-fid torch-fidelity clean-fid prdc tqdm requests urllib3 idna certifi \
+        charset_normalizer scikit-learn joblib threadpoolctl
+    PYTHONPATH=REF python benchmarks/compare_reference_metrics.py [--images 40] [--rows 3000] [--weights FILE]
+
+None of these packages is needed by mdgen; keep them in a folder of their own. Prints ours, theirs and the relative
+difference. Without --weights (the 2015 FID weights) the network is random, which tests the arithmetic as well.
+clean-fid's network is a download of its own; its resize and scaling run here on pytorch-fid's network, which has
+the same weights. Feature sets of --rows rows and 2048 columns, without images, test the metrics at full rank.
+"""
+
+import argparse
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytorch_fid.inception
+import torch
+from cleanfid.fid import fid_from_feats
+from cleanfid.inception_torchscript import InceptionV3W
+from cleanfid.resize import build_resizer
+from prdc import compute_prdc
+from pytorch_fid.fid_score import calculate_frechet_distance
+from torch.nn import functional as F
+from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+from torch_fidelity.metric_isc import isc_features_to_metric
+from torch_fidelity.metric_kid import kid_features_to_metric
+from torch_fidelity.metric_prc import prc_features_to_metric
+from torch_fidelity.utils import create_feature_extractor
+
+from mdgen.models.inception import InceptionV3, load_inception
+from mdgen.validation import (density_coverage, frechet_distance, inception_features, inception_score,
+                              kernel_distance, precision_recall)
+from mdgen.validation.fid import frechet_between, statistics
+
+BATCH = 8
+
+
+class CleanFID(InceptionV3W):
+    """clean-fid's scaling and forward on pytorch-fid's network."""
+
+    def __init__(self, network):
+        torch.nn.Module.__init__(self)
+        self.layers, self.resize_inside = torch.nn.Sequential(network, First()), False
+
+
+class First(torch.nn.Module):
+    def forward(self, outputs):
+        return outputs[0]
+
+
+def random_inception() -> InceptionV3:
+    """Random weights, with batch-norm statistics of random images, so that features vary between images."""
+    generator = torch.Generator().manual_seed(0)
+    model = InceptionV3()
+    for name, parameter in model.named_parameters():
+        centre = 1.0 if name.endswith("bn.weight") else 0.0
+        scale = parameter[0].numel() ** -0.5 if parameter.ndim > 1 else 0.1
+        parameter.data = centre + scale * torch.randn(parameter.shape, generator=generator)
+    model.fc.weight.data *= 10      # else every softmax is flat and the Inception Score 1
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = None
+    with torch.no_grad():
+        model.train()(F.interpolate(random_images(8, 1.0, seed=9).float() / 127.5 - 1, size=(299, 299)))
+    return model.eval().requires_grad_(False)
+
+
+def random_images(count: int, contrast: float, seed: int):
+    """Smooth random images, uint8 [count, 3, 96, 128]."""
+    coarse = torch.rand(count, 3, 12, 16, generator=torch.Generator().manual_seed(seed)) - 0.5
+    fine = F.interpolate(coarse, size=(96, 128), mode="bicubic")
+    return (128 + 200 * contrast * fine).clamp(0, 255).to(torch.uint8)
+
+
+def in_batches(function, images):
+    with torch.no_grad():
+        outputs = [function(batch) for batch in images.split(BATCH)]
+    return [torch.cat(parts) for parts in zip(*outputs)]
+
+
+def reference_extractors(weights: dict) -> dict:
+    """Name of the resize -> images uint8 [N, 3, H, W] -> [features] or [features, logits], by their code."""
+    pytorch_fid.inception.load_state_dict_from_url = lambda *args, **options: weights
+    plain = pytorch_fid.inception.InceptionV3().eval()
+    layers = pytorch_fid.inception.InceptionV3(resize_input=False, normalize_input=False).eval()
+    clean, resize = CleanFID(layers), build_resizer("clean")
+    with tempfile.TemporaryDirectory() as folder:
+        torch.save(weights, Path(folder) / "weights.pth")
+        fidelity = create_feature_extractor("inception-v3-compat", ["2048", "logits_unbiased"], cuda=False,
+                                            verbose=False, feature_extractor_weights_path=f"{folder}/weights.pth")
+
+    def clean_features(batch):
+        resized = np.stack([resize(image.permute(1, 2, 0).numpy()) for image in batch])
+        return [clean(torch.from_numpy(resized).permute(0, 3, 1, 2))]
+
+    return {"pytorch-fid": lambda batch: [plain(batch.float() / 255)[0].flatten(1)],
+            "clean-fid": clean_features, "torch-fidelity": fidelity}
+
+
+def fidelity_frechet(real, fake) -> float:
+    moments = fid_features_to_statistics(real), fid_features_to_statistics(fake)
+    return fid_statistics_to_metric(*moments, verbose=False)["frechet_inception_distance"]
+
+
+FRECHET = {"pytorch-fid": lambda real, fake: calculate_frechet_distance(*statistics(real), *statistics(fake)),
+           "clean-fid": lambda real, fake: fid_from_feats(real.numpy(), fake.numpy()),
+           "torch-fidelity": fidelity_frechet}
+
+
+def show(metric: str, ours: float, theirs: float) -> None:
+    gap = abs(ours - theirs) / max(abs(theirs), 1e-12)
+    print(f"{metric:48s} {ours:14.8g} {theirs:14.8g} {gap:10.1e}", flush=True)
+
+
+def compare_metrics(label: str, real, fake, size: int) -> None:
+    """torch-fidelity and prdc on features [N, 2048], float32 tensors."""
+    quiet, x, y = {"verbose": False}, real.double().numpy(), fake.double().numpy()
+    theirs = kid_features_to_metric(fake, real, kid_subset_size=size, **quiet)
+    mean, deviation = kernel_distance(y, x, subset_size=size, seed=2020)
+    show(f"{label}: KID mean, torch-fidelity", mean, theirs["kernel_inception_distance_mean"])
+    show(f"{label}: KID deviation, torch-fidelity", deviation, theirs["kernel_inception_distance_std"])
+    theirs = prc_features_to_metric(fake, real, **quiet)
+    for name, value in zip(("precision", "recall"), precision_recall(x, y)):
+        show(f"{label}: {name}, torch-fidelity", value, theirs[name])
+    theirs = compute_prdc(x, y, 5)
+    for name, value in zip(("density", "coverage"), density_coverage(x, y)):
+        show(f"{label}: {name}, prdc", value, theirs[name])
+
+
+def compare_images(count: int, weights_path) -> None:
+    """Each package from uint8 images to the Fréchet distance; torch-fidelity to all that it has."""
+    model = load_inception(weights_path) if weights_path else random_inception()
+    images = torch.cat([random_images(count, 1.0, seed=0), random_images(count, 0.9, seed=1)])
+    for resize, extract in reference_extractors(model.state_dict()).items():
+        ours, probabilities = inception_features(model, images, resize=resize, batch_size=BATCH, device="cpu")
+        features, *logits = in_batches(extract, images)
+        theirs = features.double().numpy()
+        spread = np.linalg.norm(theirs - theirs.mean(axis=0))
+        print(f"{resize}: features, norm of the difference over norm {np.linalg.norm(ours - theirs) / np.linalg.norm(theirs):.1e}, over that of "
+              f"their spread {np.linalg.norm(ours - theirs) / spread:.1e}")
+        distance = FRECHET[resize](*features.split(count))
+        show(f"{resize}: Fréchet distance of {count} + {count}", frechet_between(ours[:count], ours[count:]), distance)
+    compare_metrics(resize, *torch.from_numpy(ours).float().split(count), size=count // 2)
+    score = isc_features_to_metric(*logits)
+    mean, deviation = inception_score(probabilities, shuffle_seed=2020)
+    show(f"{resize}: Inception Score mean", mean, score["inception_score_mean"])
+    show(f"{resize}: Inception Score deviation", deviation, score["inception_score_std"])
+
+
+def compare_features(rows: int) -> None:
+    """Gamma-distributed features with a falling spectrum, more rows than columns."""
+    rng = np.random.default_rng(0)
+    mixing = rng.normal(size=(2048, 2048)) * np.linspace(1, 0.02, 2048)[:, None] / 64
+    real, fake = (torch.from_numpy(0.4 + (rng.gamma(shape, size=(rows, 2048)) - shape) @ mixing).float()
+                  for shape in (1.0, 1.3))
+    moments = (*statistics(real), *statistics(fake))
+    began = time.perf_counter()
+    ours = frechet_distance(*moments)
+    between = time.perf_counter()
+    theirs = calculate_frechet_distance(*moments)
+    ended = time.perf_counter()
+    show(f"{rows} rows: Fréchet distance, pytorch-fid", ours, theirs)
+    show(f"{rows} rows: Fréchet distance, torch-fidelity", ours, FRECHET["torch-fidelity"](real, fake))
+    print(f"Fréchet distance of 2048 x 2048 covariances: ours {between - began:.1f} s, pytorch-fid "
+          f"{ended - between:.1f} s, {torch.get_num_threads()} thread(s)")
+    compare_metrics(f"{rows} rows", real, fake, size=min(1000, rows // 2))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=40, help="in each of the two sets")
+    parser.add_argument("--rows", type=int, default=3000, help="of features without images; at least 2049")
+    parser.add_argument("--weights", type=Path, help="the FID weights; default: random ones")
+    arguments = parser.parse_args()
+    warnings.filterwarnings("ignore")      # scipy's, about arguments that pytorch-fid passes
+    print(f"{'metric':48s} {'ours':>14s} {'theirs':>14s} {'relative':>10s}")
+    compare_images(arguments.images, arguments.weights)
+    compare_features(arguments.rows)
+
+
+if __name__ == "__main__":
+    main()
