@@ -85,3 +85,11 @@ def test_an_echo_that_is_gone_is_missed_and_an_empty_pair_has_no_outline():
     assert rows == [0] and missed == pytest.approx([0.5], abs=0.03)
     rows, missed = envelope_error(np.zeros((1, 1, 40, 40), np.uint8), np.zeros((1, 1, 40, 40), np.uint8))
     assert np.isnan(rows[0]) and missed == [0]
+
+
+def test_a_haze_does_not_raise_the_bar_for_itself():
+    """Both outlines are taken above the original's noise: above its own, the haze would leave the outline alone."""
+    hazy = band(12, 24)
+    hazy[hazy < 200] = np.random.default_rng(1).integers(0, 80, (hazy < 200).sum())
+    rows, _ = envelope_error(band(12, 24), hazy)
+    assert rows[0] > 8
