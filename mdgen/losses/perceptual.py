@@ -71,7 +71,7 @@ def feature_distance(maps, heads):
 
 
 def unit(h, eps: float = 1e-10):
-    """Feature vectors of length 1; where all are 0 they stay so, and their gradient is 0 and not NaN."""
+    """Feature vectors of length 1; where a ReLU has left nothing, 0."""
     return h / (torch.linalg.vector_norm(h, dim=1, keepdim=True) + eps)
 
 

@@ -99,7 +99,8 @@ def describe_latents(run: RunFolder, vae, vae_hash: str, split: Split, device) -
         scale = LatentStatistics.of(means, (0.5 * logs).exp())
     deviations = (0.5 * log_variance).exp() / scale.deviation
     return {"shape": list(run.latent_shape), "numbers": mean[0].numel(),
-            "image_numbers": split.folders.images[0].numel(), "kl_nats_per_entry": float(kl_divergence(mean, log_variance)),
+            "image_numbers": split.folders.images[0].numel(),
+            "kl_nats_per_entry": float(kl_divergence(mean, log_variance)),
             **latent_statistics(scale.normalise(mean).double().numpy(), deviations.double().numpy())}
 
 

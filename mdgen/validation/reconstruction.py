@@ -50,7 +50,8 @@ def reconstruction_quality(original, other, num_users: int) -> dict:
     structure = ssim(x, y) if min(x.shape[2:]) >= WINDOW else np.full(len(x), np.nan)
     return {"psnr_db": averages(psnr(x, y)), "psnr_of_mean_error_db": of_mean_error,
             "identical": int((error == 0).sum()), "ssim": averages(structure), "envelope_rows": averages(rows),
-            "envelope_missed": averages(missed), "fine_power": ratios(*fine), "recognition": recognition(other.probabilities, other.users)}
+            "envelope_missed": averages(missed), "fine_power": ratios(*fine),
+            "recognition": recognition(other.probabilities, other.users)}
 
 
 def per_user(values, users, num_users: int) -> dict:
