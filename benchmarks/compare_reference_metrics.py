@@ -116,9 +116,9 @@ def show(metric: str, ours: float, theirs: float) -> None:
     print(f"{metric:48s} {ours:14.8g} {theirs:14.8g} {gap:10.1e}", flush=True)
 
 
-def compare_metrics(label: str, real, fake, size: int) -> None:
-    """torch-fidelity and prdc on features [N, 2048], float32 tensors."""
-    quiet, x, y = {"verbose": False}, real.double().numpy(), fake.double().numpy()
+def compare_metrics(label: str, x, y, real, fake, size: int) -> None:
+    """x, y: our real and generated features; real, fake: theirs, float32 tensors; all [N, 2048]."""
+    quiet = {"verbose": False}
     theirs = kid_features_to_metric(fake, real, kid_subset_size=size, **quiet)
     mean, deviation = kernel_distance(y, x, subset_size=size, seed=2020)
     show(f"{label}: KID mean, torch-fidelity", mean, theirs["kernel_inception_distance_mean"])
@@ -126,7 +126,7 @@ def compare_metrics(label: str, real, fake, size: int) -> None:
     theirs = prc_features_to_metric(fake, real, **quiet)
     for name, value in zip(("precision", "recall"), precision_recall(x, y)):
         show(f"{label}: {name}, torch-fidelity", value, theirs[name])
-    theirs = compute_prdc(x, y, 5)
+    theirs = compute_prdc(real.numpy(), fake.numpy(), 5)
     for name, value in zip(("density", "coverage"), density_coverage(x, y)):
         show(f"{label}: {name}, prdc", value, theirs[name])
 
@@ -139,12 +139,12 @@ def compare_images(count: int, weights_path) -> None:
         ours, probabilities = inception_features(model, images, resize=resize, batch_size=BATCH, device="cpu")
         features, *logits = in_batches(extract, images)
         theirs = features.double().numpy()
-        spread = np.linalg.norm(theirs - theirs.mean(axis=0))
-        print(f"{resize}: features, norm of the difference over norm {np.linalg.norm(ours - theirs) / np.linalg.norm(theirs):.1e}, over that of "
-              f"their spread {np.linalg.norm(ours - theirs) / spread:.1e}")
+        gap, size, spread = (np.linalg.norm(a) for a in (ours - theirs, theirs, theirs - theirs.mean(axis=0)))
+        print(f"{resize}: norm of the features' difference, over their norm {gap / size:.1e}, over the norm of their "
+              f"spread between images {gap / spread:.1e}")
         distance = FRECHET[resize](*features.split(count))
         show(f"{resize}: Fréchet distance of {count} + {count}", frechet_between(ours[:count], ours[count:]), distance)
-    compare_metrics(resize, *torch.from_numpy(ours).float().split(count), size=count // 2)
+    compare_metrics(resize, ours[:count], ours[count:], *features.split(count), size=count // 2)
     score = isc_features_to_metric(*logits)
     mean, deviation = inception_score(probabilities, shuffle_seed=2020)
     show(f"{resize}: Inception Score mean", mean, score["inception_score_mean"])
@@ -167,7 +167,7 @@ def compare_features(rows: int) -> None:
     show(f"{rows} rows: Fréchet distance, torch-fidelity", ours, FRECHET["torch-fidelity"](real, fake))
     print(f"Fréchet distance of 2048 x 2048 covariances: ours {between - began:.1f} s, pytorch-fid "
           f"{ended - between:.1f} s, {torch.get_num_threads()} thread(s)")
-    compare_metrics(f"{rows} rows", real, fake, size=min(1000, rows // 2))
+    compare_metrics(f"{rows} rows", real.double().numpy(), fake.double().numpy(), real, fake, min(1000, rows // 2))
 
 
 def main() -> None:

@@ -24,7 +24,8 @@ def inception_features(model: InceptionV3, images, *, resize: str = "pytorch-fid
       "pytorch-fid"     bilinear between half-pixel centres, no smoothing before shrinking; 2 x / 255 - 1
       "clean-fid"       Pillow's bicubic per channel, which smooths before shrinking, in floats, cut to
                         [0, 255] and not rounded (Parmar et al. 2022); (x - 128) / 128
-      "torch-fidelity"  TensorFlow 1's bilinear, whose corners lie on corners' pixels; (x - 128) / 128
+      "torch-fidelity"  TensorFlow 1's bilinear, row i at i · H / 299 of the input, half a pixel off and without
+                        smoothing; as in the first FID code; (x - 128) / 128
     progress: called with (done, total) images. Probabilities are the softmax of the logits without bias, as the
     Inception Score takes them. Raises RequestError for no images, another name, features that are not finite.
     """
