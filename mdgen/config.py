@@ -88,6 +88,8 @@ class EvaluationConfig:
     classifier_steps: int = 600
     classifier_batch_size: int = 32
     classifier_learning_rate: float = 2e-3
+    usefulness_steps: int = 100         # of each of the small classifiers, about 11 per seed
+    usefulness_seeds: int = 3
 
 
 @dataclass(frozen=True)

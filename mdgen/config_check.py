@@ -61,7 +61,9 @@ def check_numbers(config) -> None:
                  "diffusion.num_timesteps": config.diffusion.num_timesteps,
                  "unet.embedding_dim": config.unet.embedding_dim,
                  "evaluation.classifier_steps": config.evaluation.classifier_steps,
-                 "evaluation.classifier_batch_size": config.evaluation.classifier_batch_size}
+                 "evaluation.classifier_batch_size": config.evaluation.classifier_batch_size,
+                 "evaluation.usefulness_steps": config.evaluation.usefulness_steps,
+                 "evaluation.usefulness_seeds": config.evaluation.usefulness_seeds}
     least_zero = {"data.gap": config.data.gap, "vae.kl_weight": config.vae.kl_weight,
                   "vae.augment_gain": config.vae.augment_gain, "vae.augment_shift": config.vae.augment_shift,
                   "diffusion.min_snr_gamma": config.diffusion.min_snr_gamma,

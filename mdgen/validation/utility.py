@@ -55,7 +55,7 @@ def usefulness(training, held_out, generated, num_users: int, *, sizes=(5, 10, 2
 
     Returns {"seeds", "steps", "chance", "held_out", "curve": [{"per_user", "all", "real", "both", "gain"}],
     "tstr", "trts"}; figures are {"mean", "std", "values"}, std between seeds, None for one seed; per_user of all
-    is the mean. progress(done, total) is called after every training. Raises RequestError for an empty set.
+    is the mean; trts is None where sizes lack None. progress(done, total) is called after every training. Raises RequestError for an empty set.
     """
     training, held_out, generated = check_sets(training, held_out, generated, num_users)
     sizes = feasible(sizes, np.bincount(training.users, minlength=num_users))
@@ -83,7 +83,7 @@ def usefulness(training, held_out, generated, num_users: int, *, sizes=(5, 10, 2
               "real": spread(real[size]), "both": spread(both[size]),
               "gain": spread(np.subtract(both[size], real[size]))} for size in sizes]
     return {"seeds": seeds, "steps": steps, "chance": 1 / num_users, "held_out": len(held_out.users),
-            "curve": curve, "tstr": spread(tstr), "trts": spread(trts)}
+            "curve": curve, "tstr": spread(tstr), "trts": spread(trts) if trts else None}
 
 
 def check_sets(training, held_out, generated, num_users: int) -> list[Labelled]:
