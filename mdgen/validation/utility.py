@@ -55,7 +55,8 @@ def usefulness(training, held_out, generated, num_users: int, *, sizes=(5, 10, 2
 
     Returns {"seeds", "steps", "chance", "held_out", "curve": [{"per_user", "all", "real", "both", "gain"}],
     "tstr", "trts"}; figures are {"mean", "std", "values"}, std between seeds, None for one seed; per_user of all
-    is the mean; trts is None where sizes lack None. progress(done, total) is called after every training. Raises RequestError for an empty set.
+    is the mean; trts is None where sizes lack None. progress(done, total) is called after every training.
+    Raises RequestError for an empty set.
     """
     training, held_out, generated = check_sets(training, held_out, generated, num_users)
     sizes = feasible(sizes, np.bincount(training.users, minlength=num_users))
@@ -80,10 +81,10 @@ def usefulness(training, held_out, generated, num_users: int, *, sizes=(5, 10, 2
                 trts.append(accuracy(network, generated, device))
         tstr.append(accuracy(fit([generated], seed), held_out, device))
     curve = [{"per_user": size or round(len(training.users) / num_users), "all": size is None,
-              "real": spread(real[size]), "both": spread(both[size]),
-              "gain": spread(np.subtract(both[size], real[size]))} for size in sizes]
+              "real": summarise(real[size]), "both": summarise(both[size]),
+              "gain": summarise(np.subtract(both[size], real[size]))} for size in sizes]
     return {"seeds": seeds, "steps": steps, "chance": 1 / num_users, "held_out": len(held_out.users),
-            "curve": curve, "tstr": spread(tstr), "trts": spread(trts) if trts else None}
+            "curve": curve, "tstr": summarise(tstr), "trts": summarise(trts) if trts else None}
 
 
 def check_sets(training, held_out, generated, num_users: int) -> list[Labelled]:
@@ -141,7 +142,7 @@ def accuracy(network, labelled: Labelled, device) -> float:
     return float((users.numpy() == labelled.users).mean())
 
 
-def spread(values) -> dict:
+def summarise(values) -> dict:
     values = [float(value) for value in values]
     return {"mean": float(np.mean(values)), "std": float(np.std(values, ddof=1)) if len(values) > 1 else None,
             "values": values}

@@ -23,7 +23,7 @@ def walks(count, seed):
 
 
 def judge(training, held_out, generated, **options):
-    options = {"sizes": (5, None), "seeds": 2, "steps": 50, "device": "cpu"} | options
+    options = {"sizes": (5, None), "seeds": 2, "steps": 40, "device": "cpu"} | options
     return usefulness(training, held_out, generated, len(WIDTHS), **options)
 
 
@@ -44,7 +44,7 @@ def test_perfect_images_help_who_has_few_real_ones(found):
     few, everything = found["curve"]
     assert few["both"]["mean"] > few["real"]["mean"] + 0.2 and few["gain"]["mean"] > 0.2
     assert few["gain"]["mean"] > everything["gain"]["mean"] + 0.1
-    assert min(everything["real"]["mean"], found["tstr"]["mean"], found["trts"]["mean"]) > 0.85
+    assert min(everything["real"]["mean"], found["tstr"]["mean"], found["trts"]["mean"]) > 0.8
 
 
 def test_images_with_shuffled_users_teach_nothing(sets, found):
@@ -57,7 +57,7 @@ def test_images_with_shuffled_users_teach_nothing(sets, found):
 
 
 def test_the_figures_are_told_apart_by_their_names(found):
-    assert (found["seeds"], found["steps"], found["held_out"], found["chance"]) == (2, 50, 75, 1 / 3)
+    assert (found["seeds"], found["steps"], found["held_out"], found["chance"]) == (2, 40, 75, 1 / 3)
     assert [(row["per_user"], row["all"]) for row in found["curve"]] == [(5, False), (30, True)]
     for row in found["curve"]:
         pairs = list(zip(row["both"]["values"], row["real"]["values"]))
