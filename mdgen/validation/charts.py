@@ -1,85 +1,106 @@
-"""Line charts as inline SVG: no scripts, readable at any width, every text escaped."""
+"""Line charts as inline SVG for a page: no scripts, nothing loaded, as wide as the page allows."""
 
+import math
 from html import escape
 
-import numpy as np
+# Okabe & Ito 2008: told apart under all common colour blindness. Dashes and the key's order tell them apart in print.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+DASHES = ("", "7 4", "2 3", "9 3 2 3")
+LEFT, RIGHT, TOP, BOTTOM = 52, 14, 12, 44   # margins around the plotting area, units of the view box
+KEY_LINE, LETTER = 18, 6.6                  # height of a line of the key, mean width of a letter at 12 units
 
-WIDTH, HEIGHT = 480, 320
-LEFT, RIGHT, TOP, BOTTOM = 56, 16, 34, 46                 # margins of the plot, in the units of the view box
-COLORS = "#0072b2", "#d55e00", "#009e73", "#cc79a7"       # told apart by colour-blind readers (Okabe & Ito 2008)
-DASHES = "none", "7 4", "2 3", "9 3 2 3"                  # and in black and white
 
+def line_chart(series, *, x_label: str, y_label: str, x_ticks=None, y_range=None, width: int = 480, height: int = 300,
+               log_x: bool = False) -> str:
+    """One <svg> element with a line per series and, below it, their key.
 
-def line_chart(series, *, x_label: str, y_label: str, x_ticks=None, y_range=None) -> str:
-    """series: (label, xs, ys, deviations or None) each, drawn as a line with error bars; returns an <svg>.
-
-    x_ticks: [(x, text)], by default five even ones; y_range: (lowest, highest), by default that of the data.
-    Points that are not finite, or None, are left out.
+    series: list of (label, xs, ys, spreads); xs and ys are equally long, a y of None is a gap; spreads are half
+    lengths of the error bars, or None. x_ticks: values to mark, by default rounded ones, on a logarithmic axis the
+    xs that occur. y_range: (lowest, highest), by default all that is drawn. width, height: of the view box without
+    the key; the picture scales. Raises ValueError for series without a point, and for x <= 0 with log_x.
     """
-    lines = [(label, *finite(xs, ys, deviations)) for label, xs, ys, deviations in series]
-    every_x = np.concatenate([xs for _, xs, _, _ in lines] + [[x for x, _ in x_ticks or ()]])
-    every_y = np.concatenate([ys for _, _, ys, _ in lines])
-    x_low, x_high = bounds(every_x)
-    y_low, y_high = y_range or bounds(every_y)
-    x_ticks = x_ticks or [(x, f"{x:g}") for x in np.linspace(x_low, x_high, 5)]
-
-    def place(x, y):
-        return (LEFT + (x - x_low) / (x_high - x_low) * (WIDTH - LEFT - RIGHT),
-                HEIGHT - BOTTOM - (y - y_low) / (y_high - y_low) * (HEIGHT - TOP - BOTTOM))
-
-    parts = [grid_line(place, y, (x_low, x_high)) for y in np.linspace(y_low, y_high, 5)]
-    parts += [text(place(x, y_low)[0], HEIGHT - BOTTOM + 16, label, "middle") for x, label in x_ticks]
-    parts += [text(LEFT + (WIDTH - LEFT - RIGHT) / 2, HEIGHT - 8, x_label, "middle"),
-              text(4, 14, y_label, "start")]
-    for index, line in enumerate(lines):
-        parts.append(curve(line, place, COLORS[index % 4], DASHES[index % 4]))
-        parts.append(legend(line[0], index, COLORS[index % 4], DASHES[index % 4]))
-    title = f"{y_label} against {x_label}: {', '.join(label for label, *_ in lines)}"
-    return (f"<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"100%\" role=\"img\" xmlns=\"http://www.w3.org/2000/svg\" "
-            f"font-family=\"inherit\" font-size=\"12\"><title>{escape(title)}</title>{''.join(parts)}</svg>")
+    points = [[(x, y, s or 0) for x, y, s in zip(xs, ys, spreads or [None] * len(xs), strict=True) if y is not None]
+              for _, xs, ys, spreads in series]
+    flat = [point for line in points for point in line]
+    if not flat or log_x and min(x for x, _, _ in flat) <= 0:
+        raise ValueError(f"{len(flat)} points; expected one or more, with x above 0 on a logarithmic axis")
+    x_values = sorted({x for x, _, _ in flat})
+    x_ticks = x_ticks or (x_values if log_x else rounded_ticks(x_values[0], x_values[-1]))
+    low, high = y_range or (min(y - s for _, y, s in flat), max(y + s for _, y, s in flat))
+    across = scale(min(x_values[0], *x_ticks), max(x_values[-1], *x_ticks), LEFT, width - RIGHT, log=log_x)
+    up = scale(low, high, height - BOTTOM, TOP)
+    key, lines_of_key = legend([label for label, *_ in series], width, height)
+    parts = [*frame(across, up, x_ticks, rounded_ticks(low, high), x_label, y_label, width, height),
+             *(draw(line, across, up, *look(i)) for i, line in enumerate(points)), *key]
+    title = f"{y_label} against {x_label}: {', '.join(label for label, *_ in series)}"
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height + KEY_LINE * lines_of_key}" '
+            'role="img" style="width:100%;height:auto;max-width:'
+            f'{1.5 * width:g}px;font:12px system-ui,sans-serif" fill="#1c2430"><title>{escape(title)}</title>'
+            f'{"".join(parts)}</svg>')
 
 
-def finite(xs, ys, deviations):
-    """Float arrays of the points that can be drawn: (xs, ys, deviations or None)."""
-    xs, ys = np.asarray(xs, dtype=float), np.asarray(ys, dtype=float)
-    kept = np.isfinite(xs) & np.isfinite(ys)
-    return xs[kept], ys[kept], None if deviations is None else np.nan_to_num(np.asarray(deviations, dtype=float))[kept]
+def scale(low, high, start, end, log: bool = False):
+    """The map from low … high to start … end, linear in x or in log x; equal ends map to the middle."""
+    bend = math.log if log else float
+    span = bend(high) - bend(low)
+    return lambda x: start + (end - start) * ((bend(x) - bend(low)) / span if span else 0.5)
 
 
-def bounds(values):
-    """Lowest and highest value, apart from each other."""
-    low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
+def rounded_ticks(low, high, most: int = 6) -> list:
+    """Multiples of 1, 2 or 5 times a power of ten within low … high, `most` or fewer; low where that is high."""
+    if not high > low:
+        return [low]
+    steps = (m * 10.0**e for e in range(math.floor(math.log10(high - low)) - 2, 400) for m in (1, 2, 5))
+    step = next(s for s in steps if math.floor(high / s + 1e-9) - math.ceil(low / s - 1e-9) < most)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [float(f"{k * step:.12g}") for k in range(first, last + 1)] or [low, high]
 
 
-def grid_line(place, y: float, x_range) -> str:
-    (left, height), (right, _) = place(x_range[0], y), place(x_range[1], y)
-    return (f"<line x1=\"{left:.1f}\" x2=\"{right:.1f}\" y1=\"{height:.1f}\" y2=\"{height:.1f}\" stroke=\"#dfe4ea\"/>"
-            + text(left - 6, height + 4, f"{y:g}", "end"))
+def look(index: int):
+    """(colour, dashes) of the index-th series."""
+    return COLOURS[index % len(COLOURS)], DASHES[index % len(DASHES)]
 
 
-def curve(line, place, color: str, dashes: str) -> str:
-    """A polyline with error bars; few points get a dot each."""
-    _, xs, ys, deviations = line
-    points = [place(x, y) for x, y in zip(xs, ys)]
-    drawn = (f"<polyline fill=\"none\" stroke=\"{color}\" stroke-width=\"2\" stroke-dasharray=\"{dashes}\" points=\""
-             + " ".join(f"{x:.1f},{y:.1f}" for x, y in points) + "\"/>")
-    if deviations is not None:
-        for x, y, deviation in zip(xs, ys, deviations):
-            (across, low), (_, high) = place(x, y - deviation), place(x, y + deviation)
-            drawn += (f"<line x1=\"{across:.1f}\" x2=\"{across:.1f}\" y1=\"{low:.1f}\" y2=\"{high:.1f}\" "
-                      f"stroke=\"{color}\"/>")
-    if len(points) <= 12:
-        drawn += "".join(f"<circle cx=\"{x:.1f}\" cy=\"{y:.1f}\" r=\"3.5\" fill=\"{color}\"/>" for x, y in points)
-    return drawn
+def frame(across, up, x_ticks, y_ticks, x_label, y_label, width, height):
+    """Grid lines, numbers and names of the axes."""
+    left, right, top, bottom = LEFT, width - RIGHT, TOP, height - BOTTOM
+    for y in y_ticks:
+        yield f'<path d="M{left} {up(y):.2f}H{right}" stroke="#dfe4ea"/>'
+        yield text(left - 6, up(y) + 4, f"{y:g}", "end")
+    for x in x_ticks:
+        yield f'<path d="M{across(x):.2f} {bottom}v5" stroke="#5b6675"/>'
+        yield text(across(x), bottom + 17, f"{x:g}", "middle")
+    yield f'<path d="M{left} {top}V{bottom}H{right}" fill="none" stroke="#5b6675"/>'
+    yield text((left + right) / 2, height - 8, x_label, "middle")
+    middle = (top + bottom) / 2
+    yield text(14, middle, y_label, "middle", f' transform="rotate(-90 14 {middle:g})"')
 
 
-def legend(label: str, index: int, color: str, dashes: str) -> str:
-    """Lines from the lower right corner of the plot upwards."""
-    x, y = WIDTH - RIGHT - 150, HEIGHT - BOTTOM - 14 - 18 * index
-    return (f"<line x1=\"{x}\" x2=\"{x + 26}\" y1=\"{y}\" y2=\"{y}\" stroke=\"{color}\" stroke-width=\"2\" "
-            f"stroke-dasharray=\"{dashes}\"/>" + text(x + 32, y + 4, label, "start"))
+def draw(points, across, up, colour: str, dashes: str) -> str:
+    """The line through the points, their error bars, and a dot for each where there are few."""
+    places = [(across(x), up(y), up(y - s), up(y + s)) for x, y, s in points]
+    bars = "".join(f'<path d="M{x:.2f} {low:.2f}V{high:.2f}M{x - 4:.2f} {low:.2f}h8M{x - 4:.2f} {high:.2f}h8" '
+                   f'stroke="{colour}"/>' for x, _, low, high in places if low != high)
+    dots = "".join(f'<circle cx="{x:.2f}" cy="{y:.2f}" r="3.2" fill="{colour}"/>' for x, y, *_ in places)
+    line = " ".join(f"{x:.2f},{y:.2f}" for x, y, *_ in places)
+    return (f'<g><polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2" '
+            f'stroke-dasharray="{dashes or "none"}"/>{bars}{dots if len(points) <= 12 else ""}</g>')
 
 
-def text(x: float, y: float, words: str, anchor: str) -> str:
-    return f"<text x=\"{x:.1f}\" y=\"{y:.1f}\" text-anchor=\"{anchor}\" fill=\"#3c4654\">{escape(words)}</text>"
+def legend(labels, width: int, top: int):
+    """(elements, lines): a key below the chart, as many entries a line as fit."""
+    parts, x, line = [], LEFT, 0
+    for index, label in enumerate(labels):
+        colour, dashes = look(index)
+        size = 40 + LETTER * len(label)
+        if x > LEFT and x + size > width:
+            x, line = LEFT, line + 1
+        y = top + KEY_LINE * (line + 0.5)
+        parts.append(f'<path d="M{x:.2f} {y:g}h22" stroke="{colour}" stroke-width="2" '
+                     f'stroke-dasharray="{dashes or "none"}"/>' + text(x + 28, y + 4, label, "start"))
+        x += size
+    return parts, line + 1
+
+
+def text(x, y, words: str, anchor: str, more: str = "") -> str:
+    return f'<text x="{x:.2f}" y="{y:.2f}" text-anchor="{anchor}"{more}>{escape(words)}</text>'

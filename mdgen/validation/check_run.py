@@ -107,16 +107,16 @@ def latents_users(parts) -> str:
 def unet(parts) -> str:
     run, file = parts.run, RunState(parts.path / "diffusion" / "state.pt")
     if file.exists():
-        parts.unet_bound = unet_bound(file, len(run.users.names))
+        parts.unet_state = unet_state(file, len(run.users.names))
     denoiser = run.load_denoiser(parts.device)
     refuse_broken(denoiser.network.state_dict(), file.path)
     parts.denoiser = denoiser
-    return (f"{count_weights(denoiser.network)}, averaged; latents of shape {run.latent_shape}, "
-            f"{len(run.users.names)} users and the null user")
+    return (f"step {parts.unet_state['step']} of {run.config.diffusion_training.steps}, "
+            f"{count_weights(denoiser.network)}; {len(run.users.names)} users and the null user")
 
 
-def unet_bound(file: RunState, num_users: int) -> dict:
-    """What the UNet's state says that it was trained on; RequestError if it knows another number of users."""
+def unet_state(file: RunState, num_users: int) -> dict:
+    """The UNet's step, and what it was trained on; RequestError if it knows another number of users."""
     state = file.load()
     with file.must_fit():
         classes = len(state["ema"]["average"]["user_embedding.weight"])
@@ -124,11 +124,11 @@ def unet_bound(file: RunState, num_users: int) -> dict:
         raise RequestError(f"the UNet in {file.path} has {classes} classes; expected {num_users + 1}, for the "
                            f"{num_users} users of users.json and the null user. Restore the users.json that it was "
                            "trained with, or delete diffusion/ to train again")
-    return {"bound_to": state.get("bound_to")}
+    return {"step": state.get("step"), "bound_to": state.get("bound_to")}
 
 
 def unet_trained_on(parts) -> str:
-    check_bound(parts.path / "diffusion" / "state.pt", parts.unet_bound, parts.vae_hash)
+    check_bound(parts.path / "diffusion" / "state.pt", parts.unet_state, parts.vae_hash)
     return f"latents of this run's VAE, {parts.vae_hash}"
 
 

@@ -196,17 +196,18 @@ def usefulness(study: dict | None) -> str:
     def spread(arm, sign=""):
         return f"{100 * arm['mean']:{sign}.0f}" + ("" if arm["std"] is None else f" ± {100 * arm['std']:.0f}")
 
-    rows = [["all" if line["all"] else str(line["per_user"]), spread(line["real"]), spread(line["both"]),
+    rows = [[f"all ({line['per_user']})" if line["all"] else str(line["per_user"]), spread(line["real"]), spread(line["both"]),
              spread(line["gain"], "+")] for line in study["curve"]]
-    places = list(range(len(rows)))
-    curves = [(label, places, [line[arm]["mean"] for line in study["curve"]],
+    curves = [(label, [line["per_user"] for line in study["curve"]], [line[arm]["mean"] for line in study["curve"]],
                [line[arm]["std"] or 0 for line in study["curve"]])
               for arm, label in (("both", "real and generated"), ("real", "real alone"))]
     figure = line_chart(curves, x_label="real images per user", y_label="accuracy on real held-out images",
-                        x_ticks=[(place, row[0]) for place, row in zip(places, rows)], y_range=(0, 1))
+                        y_range=(0, 1), log_x=True)
     return ("<h2>Do they help an identification model?</h2><p>A classifier trained on few real images of every user, "
             "alone and with all generated ones beside, tested on real held-out images. Mean and standard deviation over "
-            f"{study['seeds']} seeds; the gain is taken seed by seed. Percent: trained on generated images "
+            f"{study['seeds']} seeds; the gain is taken seed by seed. The generator has seen all real "
+            "training images, so that only the last line is what it adds to them; the others say what its images are "
+            "worth beside few real ones. Percent: trained on generated images "
             f"alone, {spread(study['tstr'])}; trained on real, tested on generated ones, {spread(study['trts'])}. "
             f"Chance: {number(study['chance'], percent=True)}.</p><div class=\"chart\">{figure}</div>"
             + table(["real per user", "real alone, %", "with generated, %", "gain, points"], rows))

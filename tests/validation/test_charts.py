@@ -1,47 +1,109 @@
-"""A chart must be valid SVG whose points lie where their values are, and escape what it is told."""
+"""Charts are read back from their XML: every point must lie where its value says."""
 
-import xml.etree.ElementTree as ET
+import math
+import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from mdgen.validation.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, line_chart
+from mdgen.validation.charts import COLOURS, line_chart, rounded_ticks
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def drawn(*series, **options):
-    return ET.fromstring(line_chart(series, x_label="x <b>", y_label="y & z", **options))
+def parsed(series, **options):
+    return ElementTree.fromstring(line_chart(series, **{"x_label": "images", "y_label": "accuracy"} | options))
 
 
-def points(root, index=0):
-    line = root.findall(f"{SVG}polyline")[index]
-    return [tuple(map(float, pair.split(","))) for pair in line.get("points").split()]
+def lines(svg):
+    """Per series the drawn points (x, y)."""
+    return [[tuple(map(float, point.split(","))) for point in line.get("points").split()]
+            for line in svg.iter(SVG + "polyline")]
 
 
-def test_values_lie_where_they_must():
-    root = drawn(("a", [0, 1, 2], [0, 0.5, 1], [0.1, 0, 0]), y_range=(0, 1))
-    assert points(root) == [(LEFT, HEIGHT - BOTTOM), (LEFT + (WIDTH - LEFT - RIGHT) / 2, (HEIGHT - BOTTOM + TOP) / 2),
-                            (WIDTH - RIGHT, TOP)]
-    bar = [line for line in root.iter(f"{SVG}line") if line.get("x1") == line.get("x2") == f"{LEFT:.1f}"]
-    tall = 0.2 * (HEIGHT - TOP - BOTTOM)
-    assert float(bar[0].get("y1")) - float(bar[0].get("y2")) == pytest.approx(tall, abs=0.2)
+def texts(svg):
+    """{words: (x, y)} of all that is written."""
+    return {t.text: (float(t.get("x")), float(t.get("y"))) for t in svg.iter(SVG + "text")}
 
 
-def test_texts_are_escaped_and_ticks_stand_at_their_places():
-    root = drawn(("<script>", [0, 1], [1, 2], None), x_ticks=[(0, "5"), (1, "all")])
-    words = [node.text for node in root.iter(f"{SVG}text")]
-    assert {"x <b>", "y & z", "<script>", "5", "all"} <= set(words)
-    assert "<script>" in root.find(f"{SVG}title").text
-    tick = next(node for node in root.iter(f"{SVG}text") if node.text == "all")
-    assert float(tick.get("x")) == points(root)[-1][0]
+def view(svg):
+    return list(map(float, svg.get("viewBox").split()))[2:]
 
 
-def test_what_is_no_number_is_left_out():
-    root = drawn(("a", [0, 1, 2], [0, None, 1], None), ("b", [0, 1, 2], [float("nan"), 1, 0], [0, 0, 0]))
-    assert [len(points(root, index)) for index in (0, 1)] == [2, 2]
-    assert len(drawn(("a", [0, 1], [None, None], None)).findall(f"{SVG}polyline")) == 1
+def test_points_lie_between_the_ticks_that_their_values_say():
+    svg = parsed([("real", [0, 2, 10], [0.0, 0.25, 1.0], None)], x_ticks=[0, 10], y_range=(0, 1))
+    (x0, y0), (x1, y1), (x2, y2) = lines(svg)[0]
+    written = texts(svg)
+    assert x2 == pytest.approx(written["10"][0], abs=0.02)
+    assert x1 == pytest.approx(x0 + 0.2 * (x2 - x0), abs=0.02)
+    assert y1 == pytest.approx(y0 - 0.25 * (y0 - y2), abs=0.02) and y0 > y2   # downwards on the screen
+    assert y2 == pytest.approx(written["1"][1] - 4, abs=0.02)                 # the text stands on its base line
+    assert y1 - written["0.2"][1] + 4 == pytest.approx(-0.05 * (y0 - y2), abs=0.02)
 
 
-def test_equal_values_do_not_divide_by_zero():
-    (_, first), (_, second) = points(drawn(("a", [0, 1], [3, 3], None)))
-    assert first == second == pytest.approx((HEIGHT - BOTTOM + TOP) / 2)
+def test_equal_ratios_are_equal_distances_on_a_logarithmic_axis():
+    svg = parsed([("real", [5, 10, 20, 80], [1, 2, 3, 4], None)], log_x=True)
+    x = [x for x, _ in lines(svg)[0]]
+    assert x[2] - x[1] == pytest.approx(x[1] - x[0], abs=0.02)
+    assert x[3] - x[2] == pytest.approx(2 * (x[1] - x[0]), abs=0.04)
+    assert all(texts(svg)[label][0] == pytest.approx(place, abs=0.01) for label, place in zip(("5", "80"), x[::3]))
+
+
+def test_error_bars_reach_as_far_as_the_spread():
+    svg = parsed([("both", [1, 2], [0.4, 0.8], [0.1, None])], y_range=(0, 1))
+    (_, y0), (_, y1) = lines(svg)[0]
+    bars = [path.get("d") for path in svg.find(SVG + "g").iter(SVG + "path")]
+    assert len(bars) == 1
+    low, high = (float(part) for part in bars[0].split(" ", 1)[1].split("M")[0].split("V"))
+    assert low - y0 == pytest.approx(y0 - high, abs=0.02) and low - high == pytest.approx((y0 - y1) / 2, abs=0.03)
+
+
+def test_a_missing_value_is_left_out():
+    assert len(lines(parsed([("real", [1, 2, 3], [0.1, None, 0.3], [0.1, None, 0.1])]))[0]) == 2
+
+
+def test_all_that_is_drawn_lies_in_the_picture_and_every_series_has_its_look():
+    names = ["real images only", "real and generated images", "generated images only", "a", "b", "c"]
+    svg = parsed([(name, [0, 1], [-3 + i, 117.0 * i], [2, 9]) for i, name in enumerate(names)], width=300)
+    width, height = view(svg)
+    assert width == 300
+    assert all(0 <= x <= width and 0 <= y <= height for line in lines(svg) for x, y in line)
+    assert all(0 <= x <= width and 0 <= y <= height for x, y in texts(svg).values())
+    assert [line.get("stroke") for line in svg.iter(SVG + "polyline")] == list(COLOURS)
+    assert len({(line.get("stroke"), line.get("stroke-dasharray")) for line in svg.iter(SVG + "polyline")}) == 6
+    assert len({texts(svg)[name] for name in names}) == 6
+
+
+def test_it_scales_names_itself_and_escapes_what_it_is_told():
+    nasty = '<script>alert("&")</script>'
+    markup = line_chart([(nasty, [0, 1], [0, 1], None)], x_label="false & alarm", y_label='a"b')
+    svg = ElementTree.fromstring(markup)
+    assert "<script" not in markup and nasty in texts(svg) and "false & alarm" in texts(svg)
+    assert svg.find(SVG + "title").text == f'a"b against false & alarm: {nasty}'
+    assert svg.get("role") == "img" and "width:100%" in svg.get("style") and svg.get("width") is None
+
+
+def test_a_curve_of_many_points_has_no_dots():
+    many = [k / 99 for k in range(100)]
+    assert len(list(parsed([("ROC", many, many, None)]).iter(SVG + "circle"))) == 0
+    assert len(list(parsed([("ROC", many[:5], many[:5], None)]).iter(SVG + "circle"))) == 5
+
+
+@pytest.mark.parametrize("low, high, ticks", [
+    (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]), (0.31, 0.97, [0.4, 0.5, 0.6, 0.7, 0.8, 0.9]), (-7, 12, [-5, 0, 5, 10]),
+    (0, 86, [0, 20, 40, 60, 80]), (3, 3, [3]), (1e-6, 3e-6, [1e-6, 1.5e-6, 2e-6, 2.5e-6, 3e-6]),
+])
+def test_ticks_are_round_numbers_within_the_range(low, high, ticks):
+    assert rounded_ticks(low, high) == pytest.approx(ticks)
+
+
+def test_one_point_or_equal_values_can_be_drawn():
+    for series in ([("a", [3], [0.5], None)], [("a", [3, 4], [0.5, 0.5], [0, 0])]):
+        assert all(math.isfinite(v) for line in lines(parsed(series, log_x=True)) for point in line for v in point)
+
+
+@pytest.mark.parametrize("series, options", [([], {}), ([("a", [], [], None)], {}), ([("a", [1], [None], None)], {}),
+                                             ([("a", [0, 1], [1, 2], None)], {"log_x": True}),
+                                             ([("a", [0, 1], [1], None)], {})])
+def test_nothing_to_draw_is_an_error(series, options):
+    with pytest.raises(ValueError):
+        parsed(series, **options)
