@@ -218,9 +218,19 @@ def test_a_wrong_request_to_sample_is_one_line_and_writes_nothing(run_script, ti
     assert contents(tiny_run) == before
 
 
-def test_weights_that_the_report_does_not_use_are_refused(run_script, tiny_run, line_of):
+def test_wrong_or_missing_inception_weights_are_refused_before_anything_is_read(run_script, tiny_run, line_of, tmp_path):
     line = line_of(run_script("evaluate.py", "samples", tiny_run, "--inception-weights", "x.pth"), 2)
-    assert "--inception-weights" in line and "leave the flag out" in line
+    assert "--inception-weights is x.pth, where there is no file" in line
+    (tmp_path / "weights.pth").write_bytes(b"other weights")
+    line = line_of(run_script("evaluate.py", "samples", tiny_run, "--inception-weights", tmp_path / "weights.pth"), 2)
+    assert "not the FID weights" in line
+
+
+@pytest.mark.parametrize("task, flag", [("vae", "--fake"), ("check", "--strict"), ("environment", "--real"),
+                                        ("samples", "--lpips-weights")])
+def test_a_flag_that_a_task_would_not_read_is_refused(task, flag, run_script, tiny_run, line_of):
+    words = [flag] if flag == "--strict" else [flag, "x"]
+    assert f"{flag} is not for evaluate.py {task}" in line_of(run_script("evaluate.py", task, tiny_run, *words), 2)
 
 
 def test_no_run_at_all(run_script, tmp_path, line_of):

@@ -94,7 +94,7 @@ def test_perfect_images_score_as_held_out_ones(run, copies):
     assert spread["generated"]["overall"] == pytest.approx(spread["held_out"]["overall"], rel=0.15)
     assert found["verification"]["generated"] == found["verification"]["held_out"]
     assert found["originality"]["copies"] == 0
-    assert found["tests"]["rejected"]["mmd_user_classifier"]["test"] == 0
+    assert found["tests"]["rejected"]["test"] == 0
 
 
 def test_the_report_folder_tells_what_was_measured(run, copies):
