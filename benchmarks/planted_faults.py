@@ -61,7 +61,7 @@ def collapse(target, real):
     """Every user has three pictures, again and again."""
     for user in users(target):
         files = sorted(user.iterdir())
-        for index, path in enumerate(files):
+        for index, path in enumerate(files[3:]):
             shutil.copy(files[index % 3], path)
 
 

@@ -1,14 +1,26 @@
 """The numbers of a report that matter most, and the few lines of them that a terminal shows."""
 
+from typing import NamedTuple
+
 from mdgen.validation.features import EXTRACTOR
 from mdgen.validation.page import number
+
+
+class Headline(NamedTuple):
+    """A number as text, beside what it is to be compared with, and how to read both."""
+
+    title: str
+    generated: str
+    real: str
+    meaning: str
+    beside: str = "real held-out"
 
 
 def summary(results: dict) -> str:
     """The verdict and the headline numbers as plain text, generated beside real held-out images."""
     count, distance = results["images"], results["distribution"][EXTRACTOR][f"fd_{EXTRACTOR}"]
-    lines = [f"{title:<42}{fake:>14}{real:>15}" for title, fake, real in
-             [("", "generated", "real held-out"), *(line[:3] for line in headlines(results))]]
+    lines = [f"{'':<42}{'generated':>14}{'real held-out':>15}"]
+    lines += [f"{line.title:<42}{line.generated:>14}{line.real:>15}" for line in headlines(results)]
     lines.append(f"images: {count['generated']} generated, {count['held_out']} real held-out, "
                  f"{count['training']} real training; distance at N = {distance['n']}"
                  + (" (small: read it only beside its floor)" if distance["small_n"] else ""))
@@ -20,7 +32,7 @@ def summary(results: dict) -> str:
 
 
 def headlines(results: dict) -> list:
-    """(title, generated, real held-out, how to read it) of the numbers that matter most, as texts."""
+    """The `Headline`s of a report."""
     seen, verified, copies = results["recognition"], results["verification"], results["originality"]
     spread, fine, gait = results["diversity"], results["texture"], results["physics"]["features"]
 
@@ -28,31 +40,31 @@ def headlines(results: dict) -> list:
         return [number(part[side][key], digits, percent=percent) for side in ("generated", "held_out")]
 
     lines = [
-        ("user accuracy", *both(seen, "accuracy", percent=True),
-         "How often a classifier that has seen only real training images recognises the wanted user. Real images that "
-         "it has not seen are the ceiling."),
-        ("confidence in the wanted user", *both(seen, "confidence"),
-         "Mean probability of the wanted user. Far above the real value: images that are more typical of the user than "
-         "real ones."),
-        ("verification error, EER", *both(verified, "eer", 3),
-         "A Siamese network says whether an image and a real training image show one person: the error where as many "
-         "strangers are let in as right users are refused. 0.5 is chance."),
+        Headline("user accuracy", *both(seen, "accuracy", percent=True),
+                 "How often a classifier that has seen only real training images recognises the wanted user. Real images that "
+                 "it has not seen are the ceiling."),
+        Headline("confidence in the wanted user", *both(seen, "confidence"),
+                 "Mean probability of the wanted user. Far above the real value: images that are more typical of the user than "
+                 "real ones."),
+        Headline("verification error, EER", *both(verified, "eer", 3),
+                 "A Siamese network says whether an image and a real training image show one person: the error where as many "
+                 "strangers are let in as right users are refused. 0.5 is chance."),
         *distance_lines(results),
-        ("torso line, distance to the user", *both({side: gait["torso_line"][side]["to_user"]
-                                                    for side in ("generated", "held_out")}, "overall"),
-         "How far the torso's velocity over time lies from the user's real images; 1 is as near as these are to each "
-         "other. Another person: " + number(gait["torso_line"]["separability"]["overall"]) + "."),
-        ("diversity within a user, features", *both(spread["features"], "overall"),
-         "Distance between images of one user, as a share of that between real training images. Near 0: one image again "
-         "and again. Far above the real value: images that stray from the user."),
-        ("diversity within a user, pixels", *both(spread["pixels"], "overall"),
-         "The same, pixel by pixel. Blur lowers it, noise raises it."),
-        ("fine texture", *both(fine, "overall"),
-         f"Spectral power beyond {fine['cycles']:.0f} cycles per image, as a share of real training images'. Far below "
-         "1: blurred. Far above: noise that the radar does not make."),
-        ("copies of training images", number(copies["copy_rate"], percent=True),
-         number(copies["held_out_rate"], percent=True),
-         "Images far nearer to one training image than any real image is that was not trained on."),
+        Headline("torso line, distance to the user", *both(
+            {side: gait["torso_line"][side]["to_user"] for side in ("generated", "held_out")}, "overall"),
+                 "How far the torso's velocity over time lies from the user's real images; 1 is as near as these are to each "
+                 "other. Another person: " + number(gait["torso_line"]["separability"]["overall"]) + "."),
+        Headline("diversity within a user, features", *both(spread["features"], "overall"),
+                 "Distance between images of one user, as a share of that between real training images. Near 0: one image again "
+                 "and again. Far above the real value: images that stray from the user."),
+        Headline("diversity within a user, pixels", *both(spread["pixels"], "overall"),
+                 "The same, pixel by pixel. Blur lowers it, noise raises it."),
+        Headline("fine texture", *both(fine, "overall"),
+                 f"Spectral power beyond {fine['cycles']:.0f} cycles per image, as a share of real training images'. Far below "
+                 "1: blurred. Far above: noise that the radar does not make."),
+        Headline("copies of training images", number(copies["copy_rate"], percent=True),
+                 number(copies["held_out_rate"], percent=True),
+                 "Images far nearer to one training image than any real image is that was not trained on."),
     ]
     return lines + ([usefulness_line(results)] if results["usefulness"] else [])
 
@@ -64,17 +76,18 @@ def distance_lines(results: dict) -> list:
         name = "fid" if extractor == "inception" else f"fd_{extractor}"
         distance = part[name]
         to_training = distance["against_training"]
-        lines.append((f"distance to training, {name}", number(to_training["generated"]), number(to_training["floor"]),
+        lines.append(Headline(f"distance to training, {name}", number(to_training["generated"]), number(to_training["floor"]),
                       f"Fréchet distance in features of {extractor.replace('_', ' ')}, N = {distance['n']} to "
                       f"{distance['n_training']}. Lower is closer; the real value is the floor. Far below it: closer "
                       "to the training images than held-out ones are, as copies would be."))
     return lines
 
 
-def usefulness_line(results: dict):
+def usefulness_line(results: dict) -> Headline:
     """What generated images add where a user has fewest real ones."""
     few = results["usefulness"]["curve"][0]
-    return (f"accuracy with {few['per_user']} real images per user", number(few["both"]["mean"], percent=True) + " with",
-            number(few["real"]["mean"], percent=True) + " alone",
-            "An identification model trained on these real images with generated ones beside, and on them alone; both "
-            "tested on real held-out images.")
+    return Headline(f"identification from {few['per_user']} real images each",
+                    *(number(few[arm]["mean"], percent=True) for arm in ("both", "real")),
+                    "Accuracy on held-out images of a model trained on so few real images of every user, with generated "
+                    "ones beside and without. The generator itself has seen all training images.",
+                    beside="without generated images")

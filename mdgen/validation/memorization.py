@@ -18,22 +18,22 @@ def originality(training, held_out, generated) -> dict:
     moment: training windows that overlap the first count as one with it. A copy is near to one moment and to no
     other; images that are merely typical of a user are near to many. So an image is flagged where both d1 and
     d1 / d2, in pixels or in features, lie below what held-out images show (`lower_fence`).
-    Returns, for "pixels" and "features", medians and fences of both sides; "copies", "copy_rate", how many
-    training moments were copied ("moments"), the rate at which the same rule flags held-out images ("held_out_rate"),
-    and "nearest": per generated image its user, the row of its nearest training image in pixels, d1 in both, and the flag.
+    Returns, for "pixels" and "features", the medians of both sides; "copies", "copy_rate", how many training moments
+    were copied ("moments"), the rate at which the same rule flags held-out images ("held_out_rate"), and "nearest": per
+    generated image its user, the row of its nearest training image in pixels, d1 in both, and the flag.
     """
-    found = {name: [near(*pair) for pair in pairs] for name, pairs in {
-        "pixels": [(pixel_distances(s.images, training.images), training) for s in (generated, held_out)],
-        "features": [(feature_distances(s.features, training.features), training) for s in (generated, held_out)],
-    }.items()}
+    sides = generated, held_out
+    found = {"pixels": [near(pixel_distances(s.images, training.images), training) for s in sides],
+             "features": [near(feature_distances(s.features, training.features), training) for s in sides]}
     flags = [np.zeros(len(generated), dtype=bool), np.zeros(len(held_out), dtype=bool)]
     results = {}
-    for name, sides in found.items():
-        fences = [lower_fence(sides[1][key], held_out.users) for key in ("distance", "ratio")]
-        for flag, side, s in zip(flags, sides, (generated, held_out)):
-            flag |= (side["distance"] < fences[0][s.users]) & (side["ratio"] < fences[1][s.users].clip(max=MOST_RATIO))
+    for name, (drawn, real) in found.items():
+        fences = [lower_fence(real[key], held_out.users) for key in ("distance", "ratio")]
+        for flag, side, s in zip(flags, (drawn, real), sides):
+            flag |= ((side["distance"] < fences[0][s.users])
+                     & (side["ratio"] < fences[1][s.users].clip(max=MOST_RATIO)))
         results[name] = {side_name: {key: float(np.median(side[key])) for key in ("distance", "ratio")}
-                         for side_name, side in zip(("generated", "held_out"), sides)}
+                         for side_name, side in (("generated", drawn), ("held_out", real))}
     rows = found["pixels"][0]["row"]
     return {**results, "copies": int(flags[0].sum()), "copy_rate": float(flags[0].mean()),
             "held_out_rate": float(flags[1].mean()), "moments": moments(rows[flags[0]], training),
@@ -83,13 +83,15 @@ def near(distances, training) -> dict:
 def lower_fence(values, users):
     """Per user, the value FENCE standard deviations below the median in the logarithm.
 
-    values [N] > 0 of held-out images, users [N]. Users differ in level, so that each has a median of their own;
-    the deviation is pooled over all, since a user has few images, and taken from the median absolute deviation
-    (x 1.4826 for a normal distribution), so that a held-out copy does not widen it. Returns [max user + 1].
+    values [N] > 0 of held-out images, users [N]. Users differ in level, so that each has a median of their own, but
+    none above that of all: a user whose few held-out images are unusual would make usual ones look like copies. The
+    deviation is pooled over all and taken from the median absolute deviation (x 1.4826 for a normal distribution), so
+    that a held-out copy does not widen it. Returns [max user + 1].
     """
     logs = np.log(values.clip(min=1e-12))
     medians = np.array([np.median(logs[users == user]) for user in range(users.max() + 1)])
-    return np.exp(medians - FENCE * 1.4826 * np.median(np.abs(logs - medians[users])))
+    deviation = 1.4826 * np.median(np.abs(logs - medians[users]))
+    return np.exp(np.minimum(medians, np.median(medians)) - FENCE * deviation)
 
 
 def moments(rows, training) -> int:

@@ -28,14 +28,15 @@ p { margin: .3rem 0 .8rem; max-width: 46rem; }
 .beside { font-weight: 600; }
 .card p { font-size: .88rem; color: var(--soft); margin: .4rem 0 0; }
 .users { display: grid; gap: .8rem; }
-.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: .1rem 1.2rem;
+.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(13.5rem, 100%), 1fr)); gap: .1rem 1.4rem;
   margin: .5rem 0 0; font-size: .85rem; font-variant-numeric: tabular-nums; }
 .figures div { display: flex; justify-content: space-between; border-bottom: 1px dotted var(--line); gap: .6rem; }
 .figures dt { color: var(--soft); } .figures dd { margin: 0; font-weight: 600; white-space: nowrap; }
 .verdict { border: 1px solid var(--line); border-left: 6px solid var(--mark); border-radius: 10px; padding: .8rem 1rem;
   background: var(--card); margin: 1.2rem 0; }
 .verdict h2 { margin: 0 0 .3rem; }
-.passed { color: #1c7a4f; } .failed { color: #b3352b; } .not-measured, .incomplete { color: #8a6a00; }
+strong.passed { color: #1c7a4f; } strong.failed { color: #b3352b; }
+strong.not-measured, strong.incomplete { color: #8a6a00; }
 .verdict.passed { border-left-color: #1c7a4f; } .verdict.failed { border-left-color: #b3352b; }
 .verdict.incomplete { border-left-color: #d9a521; } .verdict table { color: var(--ink); }
 .couples { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: .8rem; }

@@ -12,8 +12,8 @@ SIDES = "generated", "held_out"
 
 def render(results: dict, pictures, couples) -> str:
     """The page. pictures: per user (real, generated), uint8 [n, H, W, 3] each; couples: see `nearest_couples`."""
-    cards = "".join(card(title, fake, f"real held-out: {real}", meaning)
-                    for title, fake, real, meaning in headlines(results))
+    cards = "".join(card(line.title, line.generated, f"{line.beside}: {line.real}", line.meaning)
+                    for line in headlines(results))
     sections = [introduction(results), verdict_box(results["verdict"]), f"<div class=\"cards\">{cards}</div>",
                 users(results, pictures), recognised(results), verified(results["verification"]),
                 "".join(distances(extractor, part) for extractor, part in results["distribution"].items()),
@@ -80,7 +80,7 @@ def user_figures(results: dict, user: int) -> list:
             ("EER", pair(verified, "eer_per_user")),
             ("rank 1", pair(verified, "rank1_per_user", percent=True)),
             ("to prototype", pair(verified, "prototype_distance_per_user")),
-            (name, f"{number(distance['generated'], 1)} / {number(distance['floor'], 1)}"),
+            (name.replace("_", " "), f"{number(distance['generated'], 0)} / {number(distance['floor'], 0)}"),
             ("torso line", pair(torso, "to_user", "per_user")),
             ("diversity, features", pair(spread["features"], "per_user")),
             ("diversity, pixels", pair(spread["pixels"], "per_user")),
@@ -126,7 +126,8 @@ def distances(extractor: str, part: dict) -> str:
             [f"{fd} to training images, all: {whole['n']} or {whole['n_held_out']} to {whole['n_training']}",
              number(whole["generated_to_training"]), number(whole["held_out_to_training"])],
             [f"{kd} to training images ± standard error", *(
-                f"{number(k[side]['value'], 4)} ± {number(k[side]['standard_error'], 4)}" for side in SIDES)],
+                "–" if k[side]["value"] is None else f"{k[side]['value']:.3g} ± {k[side]['standard_error']:.2g}"
+                for side in SIDES)],
             *([name, *(number(part[name][side]) for side in SIDES)]
               for name in ("precision", "recall", "density", "coverage")),
             [f"{score}, N = {s['n']} in {s['splits']} split{'s' if s['splits'] > 1 else ''}",
@@ -142,22 +143,22 @@ def distances(extractor: str, part: dict) -> str:
 
 def gait(physics: dict, names) -> str:
     """Distances of gait and texture in units of the user's own variation."""
-    rows = []
-    for name, feature in physics["features"].items():
-        if feature:
-            rows.append([name.replace("_", " "), *(number(feature[side][key]["overall"])
-                                                   for key in ("to_user", "to_others", "spread") for side in SIDES),
-                         number(feature["separability"]["overall"])])
-    header = ["measure"] + [f"{what}, {side}" for what in ("to the user", "to others", "spread")
-                            for side in ("generated", "real")] + ["between / within"]
+    measured = {name.replace("_", " "): feature for name, feature in physics["features"].items() if feature}
+
+    def pair(feature, key, user=None):
+        values = [feature[side][key] for side in SIDES]
+        return " / ".join(number(v["overall"] if user is None else v["per_user"][user]) for v in values)
+
+    rows = [[name, *(pair(feature, key) for key in ("to_user", "to_others", "spread")),
+             number(feature["separability"]["overall"])] for name, feature in measured.items()]
     missing = "; ".join(f"{name.replace('_', ' ')}: {reason}" for name, reason in physics["not_measured"].items())
-    per_user = table(["measure", *names], [[name.replace("_", " "), *(" / ".join(
-        number(feature[side]["to_user"]["per_user"][user]) for side in SIDES) for user in range(len(names)))]
-        for name, feature in physics["features"].items() if feature])
+    per_user = table(["measure", *names], [[name, *(pair(feature, "to_user", user) for user in range(len(names)))]
+                                           for name, feature in measured.items()])
     return ("<h2>Gait and texture</h2><p>To the user: distance to the user's real training images over that between "
             "these; 1 is as near as users are to themselves. To others: the same to other users' images, over that of the "
             "user's own. Spread: distance within the set. Between / within: how far apart users are at all; near 1 the "
-            "measure says nothing about who walks.</p>" + table(header, rows)
+            "measure says nothing about who walks. Every pair reads generated / real held-out.</p>"
+            + table(["measure", "to the user", "to others", "spread", "between / within"], rows)
             + (f"<p class=\"soft\">Not measured: {escape(missing)}.</p>" if missing else "")
             + folded("To the user, user by user: generated / real held-out", per_user))
 
