@@ -107,7 +107,8 @@ def row(fault: str, found: dict) -> str:
     part, features = found["distribution"]["user_classifier"], found["physics"]["features"]
     cells += [f"{part[name]['generated']:.2f}" for name in ("precision", "recall", "density", "coverage")]
     cells += [f"{features[name]['generated']['to_user']['overall']:.2f}" for name in ("torso_line", "spectrum")]
-    cells += [f"{found['diversity']['pixels']['generated']['overall']:.2f}", f"{found['usefulness']['tstr']['mean']:.2f}"]
+    cells += [f"{found['diversity']['pixels']['generated']['overall']:.2f}",
+              f"{found['usefulness']['tstr']['mean']:.2f}"]
     return f"| {fault} | {' | '.join(cells)} |"
 
 

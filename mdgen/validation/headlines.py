@@ -41,27 +41,28 @@ def headlines(results: dict) -> list:
 
     lines = [
         Headline("user accuracy", *both(seen, "accuracy", percent=True),
-                 "How often a classifier that has seen only real training images recognises the wanted user. Real images that "
-                 "it has not seen are the ceiling."),
+                 "How often a classifier that has seen only real training images recognises the wanted user. Real "
+                 "images that it has not seen are the ceiling."),
         Headline("confidence in the wanted user", *both(seen, "confidence"),
-                 "Mean probability of the wanted user. Far above the real value: images that are more typical of the user than "
-                 "real ones."),
+                 "Mean probability of the wanted user. Far above the real value: images that are more typical of the "
+                 "user than real ones."),
         Headline("verification error, EER", *both(verified, "eer", 3),
-                 "A Siamese network says whether an image and a real training image show one person: the error where as many "
-                 "strangers are let in as right users are refused. 0.5 is chance."),
+                 "A Siamese network says whether an image and a real training image show one person: the error where "
+                 "as many strangers are let in as right users are refused. 0.5 is chance."),
         *distance_lines(results),
         Headline("torso line, distance to the user", *both(
             {side: gait["torso_line"][side]["to_user"] for side in ("generated", "held_out")}, "overall"),
-                 "How far the torso's velocity over time lies from the user's real images; 1 is as near as these are to each "
+                 "How far the torso's velocity over time lies from the user's real images; 1 is as near as these are "
+                 "to each "
                  "other. Another person: " + number(gait["torso_line"]["separability"]["overall"]) + "."),
         Headline("diversity within a user, features", *both(spread["features"], "overall"),
-                 "Distance between images of one user, as a share of that between real training images. Near 0: one image again "
-                 "and again. Far above the real value: images that stray from the user."),
+                 "Distance between images of one user, as a share of that between real training images. Near 0: one "
+                 "image again and again. Far above the real value: images that stray from the user."),
         Headline("diversity within a user, pixels", *both(spread["pixels"], "overall"),
                  "The same, pixel by pixel. Blur lowers it, noise raises it."),
         Headline("fine texture", *both(fine, "overall"),
-                 f"Spectral power beyond {fine['cycles']:.0f} cycles per image, as a share of real training images'. Far below "
-                 "1: blurred. Far above: noise that the radar does not make."),
+                 f"Spectral power beyond {fine['cycles']:.0f} cycles per image, as a share of real training images'. "
+                 "Far below 1: blurred. Far above: noise that the radar does not make."),
         Headline("copies of training images", number(copies["copy_rate"], percent=True),
                  number(copies["held_out_rate"], percent=True),
                  "Images far nearer to one training image than any real image is that was not trained on."),
@@ -76,8 +77,9 @@ def distance_lines(results: dict) -> list:
         name = "fid" if extractor == "inception" else f"fd_{extractor}"
         distance = part[name]
         to_training = distance["against_training"]
-        lines.append(Headline(f"distance to training, {name}", number(to_training["generated"]), number(to_training["floor"]),
-                      f"Fréchet distance in features of {extractor.replace('_', ' ')}, N = {distance['n']} to "
+        lines.append(Headline(f"distance to training, {name}", number(to_training["generated"]),
+                              number(to_training["floor"]),
+                              f"Fréchet distance in features of {extractor.replace('_', ' ')}, N = {distance['n']} to "
                       f"{distance['n_training']}. Lower is closer; the real value is the floor. Far below it: closer "
                       "to the training images than held-out ones are, as copies would be."))
     return lines
@@ -88,6 +90,6 @@ def usefulness_line(results: dict) -> Headline:
     few = results["usefulness"]["curve"][0]
     return Headline(f"identification from {few['per_user']} real images each",
                     *(number(few[arm]["mean"], percent=True) for arm in ("both", "real")),
-                    "Accuracy on held-out images of a model trained on so few real images of every user, with generated "
-                    "ones beside and without. The generator itself has seen all training images.",
+                    "Accuracy on held-out images of a model trained on so few real images of every user, with "
+                    "generated ones beside and without. The generator itself has seen all training images.",
                     beside="without generated images")

@@ -36,8 +36,8 @@ def introduction(results: dict) -> str:
 
 def verdict_box(verdict: dict) -> str:
     """Passed, failed or incomplete, and why."""
-    rows = "".join(f"<tr><th>{escape(row['name'])}</th><td>{number(row['value'], 3)}</td><td>{escape(row['needs'])}</td>"
-                   f"<td>{status(row['status'])}</td></tr>" for row in verdict["criteria"])
+    rows = "".join(f"<tr><th>{escape(row['name'])}</th><td>{number(row['value'], 3)}</td>"
+                   f"<td>{escape(row['needs'])}</td><td>{status(row['status'])}</td></tr>" for row in verdict["criteria"])
     head = "".join(f"<th>{text}</th>" for text in ("criterion", "value", "needs", "status"))
     meanings = "; ".join(f"{row['name']}: {row['meaning']}" for row in verdict["criteria"])
     return (f"<div class=\"verdict {verdict['overall']}\"><h2>Verdict: {status(verdict['overall'])}</h2>"
@@ -53,8 +53,8 @@ def users(results: dict, pictures) -> str:
              f"{strip(fake, 'generated', name)}</div>{figures(user_figures(results, user))}</div>"
              for user, (name, (real, fake)) in enumerate(zip(results["users"], pictures))]
     return ("<h2>User by user</h2><p>Held-out real images, then generated ones: evenly spaced in file order, not "
-            "chosen. Doppler upwards, time to the right. Every pair of numbers reads generated / real held-out; a dash: "
-            f"too few images.</p><div class=\"users\">{''.join(cards)}</div>")
+            "chosen. Doppler upwards, time to the right. Every pair of numbers reads generated / real held-out; a "
+            f"dash: too few images.</p><div class=\"users\">{''.join(cards)}</div>")
 
 
 def user_figures(results: dict, user: int) -> list:
@@ -101,15 +101,16 @@ def verified(verification: dict) -> str:
     curves = [(label, verification[side]["roc"]["false_acceptance"], verification[side]["roc"]["true_acceptance"], None)
               for side, label in zip(SIDES, ("generated", "real held-out"))]
     figure = line_chart(curves, x_label="strangers accepted", y_label="right users accepted", y_range=(0, 1))
-    lines = [("equal error rate", "eer", 3), ("area under the curve", "auc", 3), ("rank 1: nearest is the user", "rank1", 3),
+    lines = [("equal error rate", "eer", 3), ("area under the curve", "auc", 3),
+             ("rank 1: nearest is the user", "rank1", 3),
              ("distance to the user's prototype", "prototype_distance", 2),
              ("further to the nearest other prototype", "prototype_margin", 2),
              ("distance to images of the user", "genuine_distance", 2),
              ("distance to images of others", "impostor_distance", 2)]
     rows = [[title, *(number(verification[side][key], digits) for side in SIDES)] for title, key, digits in lines]
     return ("<h2>Is it the same person?</h2><p>A Siamese network, trained on real training images by the "
-            f"{escape(verification['loss'])} loss, compares every image with every real training image. Generated images "
-            "can do better than held-out ones, since their model has learnt from the training images too.</p>"
+            f"{escape(verification['loss'])} loss, compares every image with every real training image. Generated "
+            "images can do better than held-out ones, since their model has learnt from the training images too.</p>"
             f"<div class=\"chart\">{figure}</div>" + table(["Siamese judge", "generated", "real held-out"], rows))
 
 
@@ -134,10 +135,10 @@ def distances(extractor: str, part: dict) -> str:
              *(number(s[side]) for side in SIDES)]]
     warning = ("The 2015 Inception weights: comparable with published figures at the same N." if fd == "fid" else
                "No FID: comparable only within this report.")
-    return (f"<h2>Distribution, in the features of {escape(extractor.replace('_', ' '))}</h2><p>{warning} Fréchet (fd) "
-            "and kernel distance (kd): lower is closer; the held-out column is the floor. Precision: share of images "
-            "that lie where real ones do; recall: share of real ones that lie where these do; density and coverage: the "
-            "same, less shaken by outliers. The score is high where images are clear and varied.</p>"
+    return (f"<h2>Distribution, in the features of {escape(extractor.replace('_', ' '))}</h2><p>{warning} "
+            "Fréchet (fd) and kernel distance (kd): lower is closer; the held-out column is the floor. Precision: share of images "
+            "that lie where real ones do; recall: share of real ones that lie where these do; density and coverage: "
+            "the same, less shaken by outliers. The score is high where images are clear and varied.</p>"
             + table(["", "generated", "real held-out"], rows))
 
 
@@ -155,9 +156,9 @@ def gait(physics: dict, names) -> str:
     per_user = table(["measure", *names], [[name, *(pair(feature, "to_user", user) for user in range(len(names)))]
                                            for name, feature in measured.items()])
     return ("<h2>Gait and texture</h2><p>To the user: distance to the user's real training images over that between "
-            "these; 1 is as near as users are to themselves. To others: the same to other users' images, over that of the "
-            "user's own. Spread: distance within the set. Between / within: how far apart users are at all; near 1 the "
-            "measure says nothing about who walks. Every pair reads generated / real held-out.</p>"
+            "these; 1 is as near as users are to themselves. To others: the same to other users' images, over that "
+            "of the user's own. Spread: distance within the set. Between / within: how far apart users are at all; "
+            "near 1 the measure says nothing about who walks. Every pair reads generated / real held-out.</p>"
             + table(["measure", "to the user", "to others", "spread", "between / within"], rows)
             + (f"<p class=\"soft\">Not measured: {escape(missing)}.</p>" if missing else "")
             + folded("To the user, user by user: generated / real held-out", per_user))
@@ -180,9 +181,9 @@ def originality(results: dict, couples) -> str:
              for name in ("pixels", "features")]
     rows.append(["flagged as copies", f"{found['copies']} ({number(found['copy_rate'], percent=True)})",
                  number(found["held_out_rate"], percent=True)])
-    return ("<h2>Are they copies?</h2><p>Medians. In pixels: of standardised images after the best shift in time, from 0 "
-            "(the same) to 2. A copy is nearer to one moment of training than any held-out image, and to no other moment; "
-            f"windows that overlap count as one. The flagged images copy {found['moments']} "
+    return ("<h2>Are they copies?</h2><p>Medians. In pixels: of standardised images after the best shift in time, "
+            "from 0 (the same) to 2. A copy is nearer to one moment of training than any held-out image, and to no other "
+            f"moment; windows that overlap count as one. The flagged images copy {found['moments']} "
             f"moment{'' if found['moments'] == 1 else 's'}.</p>"
             + table(["median", "generated", "real held-out"], rows)
             + "<h3>The nearest pairs: generated left, training right</h3>"
@@ -197,20 +198,20 @@ def usefulness(study: dict | None) -> str:
     def spread(arm, sign=""):
         return f"{100 * arm['mean']:{sign}.0f}" + ("" if arm["std"] is None else f" ± {100 * arm['std']:.0f}")
 
-    rows = [[f"all ({line['per_user']})" if line["all"] else str(line["per_user"]), spread(line["real"]), spread(line["both"]),
-             spread(line["gain"], "+")] for line in study["curve"]]
+    rows = [[f"all ({line['per_user']})" if line["all"] else str(line["per_user"]),
+             spread(line["real"]), spread(line["both"]), spread(line["gain"], "+")] for line in study["curve"]]
     curves = [(label, [line["per_user"] for line in study["curve"]], [line[arm]["mean"] for line in study["curve"]],
                [line[arm]["std"] or 0 for line in study["curve"]])
               for arm, label in (("both", "real and generated"), ("real", "real alone"))]
     figure = line_chart(curves, x_label="real images per user", y_label="accuracy on real held-out images",
                         y_range=(0, 1), log_x=True)
     return ("<h2>Do they help an identification model?</h2><p>A classifier trained on few real images of every user, "
-            "alone and with all generated ones beside, tested on real held-out images. Mean and standard deviation over "
-            f"{study['seeds']} seeds; the gain is taken seed by seed. The generator has seen all real "
-            "training images, so that only the last line is what it adds to them; the others say what its images are "
-            "worth beside few real ones. Percent: trained on generated images "
-            f"alone, {spread(study['tstr'])}; trained on real, tested on generated ones, {spread(study['trts'])}. "
-            f"Chance: {number(study['chance'], percent=True)}.</p><div class=\"chart\">{figure}</div>"
+            "alone and with all generated ones beside, tested on real held-out images. Mean and standard deviation "
+            f"over {study['seeds']} seeds; the gain is taken seed by seed. The generator has seen all real training "
+            "images, so that only the last line is what it adds to them; the others say what its images are worth "
+            f"beside few real ones. Percent: trained on generated images alone, {spread(study['tstr'])}; trained on "
+            f"real, tested on generated ones, {spread(study['trts'])}. Chance: "
+            f"{number(study['chance'], percent=True)}.</p><div class=\"chart\">{figure}</div>"
             + table(["real per user", "real alone, %", "with generated, %", "gain, points"], rows))
 
 
@@ -225,10 +226,10 @@ def tested(tests: dict, names) -> str:
     rows = [[name, *(" / ".join(number(line[test][key], 3) for key in ("p_holm", "control_p_holm"))
                      for test in tests["tests"])] for name, line in zip(names, tests["per_user"])]
     return ("<h2>Can a test tell them from real ones?</h2><p>User by user: mmd compares the judge's features and torso "
-            "the mean velocity of the torso with the training images', recognition the hits with those among held-out "
-            "images. p-values are corrected for all users and tests (Holm); a control is the same test between held-out "
-            "and training images. Where it rejects too, the recordings themselves differ. Different at "
-            f"p ≤ {tests['alpha']:g}: {escape(found)}.</p>"
+            "the mean velocity of the torso with the training images', recognition the hits with those among "
+            "held-out images. p-values are corrected for all users and tests (Holm); a control is the same test "
+            "between held-out and training images. Where it rejects too, the recordings themselves differ. Different "
+            f"at p ≤ {tests['alpha']:g}: {escape(found)}.</p>"
             + folded("All p-values: generated / control",
                      table(["user", *(test.replace("_", " ") for test in tests["tests"])], rows)))
 

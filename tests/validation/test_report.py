@@ -136,7 +136,8 @@ def test_the_contact_sheet_shows_real_left_and_generated_right(written):
 
 def test_copies_come_first_among_the_pairs_and_then_the_nearest():
     training, generated = judged_set(4, 0), judged_set(4, 1)
-    nearest = {"row": list(range(12))[::-1], "pixels": [float(i % 5) for i in range(12)], "copy": [i == 4 for i in range(12)]}
+    nearest = {"row": list(range(12))[::-1], "pixels": [float(i % 5) for i in range(12)],
+               "copy": [i == 4 for i in range(12)]}
     couples = nearest_couples(nearest, training, generated, None)
     assert [couple["distance"] for couple in couples] == [4, 0, 0, 0, 1, 1, 1, 2] and couples[0]["copy"]
     assert couples[0]["user"] == 1 and couples[0]["trained_as"] == training.users[7]
