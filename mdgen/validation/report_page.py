@@ -37,7 +37,8 @@ def introduction(results: dict) -> str:
 def verdict_box(verdict: dict) -> str:
     """Passed, failed or incomplete, and why."""
     rows = "".join(f"<tr><th>{escape(row['name'])}</th><td>{number(row['value'], 3)}</td>"
-                   f"<td>{escape(row['needs'])}</td><td>{status(row['status'])}</td></tr>" for row in verdict["criteria"])
+                   f"<td>{escape(row['needs'])}</td><td>{status(row['status'])}</td></tr>"
+                   for row in verdict["criteria"])
     head = "".join(f"<th>{text}</th>" for text in ("criterion", "value", "needs", "status"))
     meanings = "; ".join(f"{row['name']}: {row['meaning']}" for row in verdict["criteria"])
     return (f"<div class=\"verdict {verdict['overall']}\"><h2>Verdict: {status(verdict['overall'])}</h2>"
@@ -136,8 +137,8 @@ def distances(extractor: str, part: dict) -> str:
     warning = ("The 2015 Inception weights: comparable with published figures at the same N." if fd == "fid" else
                "No FID: comparable only within this report.")
     return (f"<h2>Distribution, in the features of {escape(extractor.replace('_', ' '))}</h2><p>{warning} "
-            "Fréchet (fd) and kernel distance (kd): lower is closer; the held-out column is the floor. Precision: share of images "
-            "that lie where real ones do; recall: share of real ones that lie where these do; density and coverage: "
+            "Fréchet (fd) and kernel distance (kd): lower is closer; the held-out column is the floor. Precision: share of "
+            "images that lie where real ones do; recall: share of real ones that lie where these do; density and coverage: "
             "the same, less shaken by outliers. The score is high where images are clear and varied.</p>"
             + table(["", "generated", "real held-out"], rows))
 

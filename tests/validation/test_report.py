@@ -1,6 +1,9 @@
 """The report must be valid, hold every floor, say what was measured, and survive any folder name."""
 
 import json
+import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
 
 import numpy as np
@@ -163,3 +166,34 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path):
     with pytest.raises(RunError, match="cannot be written.*--report-dir") as caught:
         write_report(made_results(*sets), *sets, None, tmp_path / "file")
     assert "\n" not in str(caught.value)
+
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+PROBE = """<script>window.onload = () => {
+  for (const fold of document.querySelectorAll("details")) fold.open = true;
+  document.title = JSON.stringify({page: document.documentElement.scrollWidth, window: innerWidth,
+    broken: [...document.images].filter(i => { i.loading = "eager"; return i.complete && !i.naturalWidth; }).length,
+    images: document.images.length, curves: document.querySelectorAll("svg polyline, svg path").length}); }</script>"""
+
+
+def browse(tmp_path, page, *flags):
+    """What headless Chromium prints about a page."""
+    command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--enable-logging=stderr",
+               "--disable-background-networking", f"--user-data-dir={tmp_path / 'profile'}", *flags, page.as_uri()]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed: the report is not opened in a browser")
+@pytest.mark.parametrize("width", [500, 1100])      # 500 is the narrowest window of headless Chromium
+def test_the_page_opens_in_a_browser_without_errors_or_overflow(written, tmp_path, width):
+    page = tmp_path / "probed.html"
+    page.write_text((written[0] / "index.html").read_text(encoding="utf-8") + PROBE, encoding="utf-8")
+    shown = browse(tmp_path, page, "--dump-dom", f"--window-size={width},900")
+    found = json.loads(re.search("<title>(.*?)</title>", shown.stdout).group(1))
+    assert found["page"] <= found["window"] and found["broken"] == 0
+    assert found["images"] == 3 * 2 * 4 + 8 * 2 and found["curves"] >= 4
+    shown = browse(tmp_path, written[0] / "index.html", f"--window-size={width},900", "--hide-scrollbars",
+                   f"--screenshot={tmp_path / 'page.png'}")
+    assert "CONSOLE" not in shown.stderr
+    picture = np.asarray(Image.open(tmp_path / "page.png").convert("RGB"))
+    assert picture.shape[1] == width and len(np.unique(picture.reshape(-1, 3), axis=0)) > 20
