@@ -18,9 +18,9 @@ class Criterion:
     meaning: str
 
 
-def match(ratio: float) -> float:
+def match(share: float) -> float:
     """A ratio to real images as closeness to 1, in [0, 1]: twice as much is as far off as half as much."""
-    return min(ratio, 1 / ratio) if ratio else 0.0
+    return min(share, 1 / share) if share else 0.0
 
 
 CRITERIA = {
@@ -33,11 +33,11 @@ CRITERIA = {
     "verification_eer": Criterion(("verification", "generated", "eer"), True, 0.20,
                                   "the Siamese judge tells users apart by drawn images"),
     "copy_rate": Criterion(("originality", "copy_rate"), True, 0.02, "drawn images that copy a training image"),
-    "fd_over_floor": Criterion(("fd_over_floor",), True, 3.0,
+    "fd_over_floor": Criterion(("ratios", "fd_over_floor"), True, 3.0,
                                "Fréchet distance in the judge's features over that of real held-out images"),
-    "diversity": Criterion(("diversity", "features", "generated", "overall"), False, 0.6,
-                           "drawn images of a user differ as real ones do"),
-    "fine_texture": Criterion(("fine_texture",), False, 0.5, "speckle is there, and no more than in real images"),
+    "diversity": Criterion(("ratios", "diversity"), False, 0.8,
+                           "drawn images of a user differ as held-out ones do"),
+    "fine_texture": Criterion(("ratios", "fine_texture"), False, 0.5, "speckle is there, and no more than in real images"),
 }
 
 
@@ -64,7 +64,7 @@ def verdict(results: dict, thresholds: dict | None = None) -> dict:
     counts as passed.
     """
     thresholds = thresholds or {}
-    figures = {**results, **derived(results)}
+    figures = {**results, "ratios": derived(results)}
     rows = [judged(name, criterion, figures, thresholds.get(name, criterion.limit))
             for name, criterion in CRITERIA.items() if thresholds.get(name, criterion.limit) is not None]
     found = {row["status"] for row in rows}
@@ -73,12 +73,19 @@ def verdict(results: dict, thresholds: dict | None = None) -> dict:
 
 
 def derived(results: dict) -> dict:
-    """Figures of the verdict that are ratios of others."""
+    """Figures of the verdict that are ratios of others; None where one is missing."""
     distance = look_up(results, ("distribution", "user_classifier", "fd_user_classifier", "against_training"))
+    spread = look_up(results, ("diversity", "features"))
     fine = look_up(results, ("texture", "generated", "overall"))
-    ratio = distance["generated"] / distance["floor"] if distance and distance["floor"] and \
-        distance["generated"] is not None else None
-    return {"fd_over_floor": ratio, "fine_texture": None if fine is None else match(fine)}
+    return {"fd_over_floor": ratio(distance, ("generated",), ("floor",)),
+            "diversity": ratio(spread, ("generated", "overall"), ("held_out", "overall")),
+            "fine_texture": None if fine is None else match(fine)}
+
+
+def ratio(values, over, under):
+    """The figure at one path over that at another."""
+    above, below = look_up(values, over), look_up(values, under)
+    return above / below if above is not None and below else None
 
 
 def judged(name: str, criterion: Criterion, figures: dict, limit: float) -> dict:

@@ -16,7 +16,7 @@ def results(**changes):
                                  "generated": figures["fd"], "floor": 10.0}}}},
             "recognition": {"generated": {"accuracy": figures["accuracy"]}},
             "verification": {"generated": {"eer": figures["eer"]}}, "originality": {"copy_rate": figures["copies"]},
-            "diversity": {"features": {"generated": {"overall": figures["diversity"]}}},
+            "diversity": {"features": {"generated": {"overall": figures["diversity"]}, "held_out": {"overall": 1.1}}},
             "texture": {"generated": {"overall": figures["texture"]}}}
 
 
@@ -33,7 +33,7 @@ def test_good_figures_pass():
 @pytest.mark.parametrize("name, change", [
     ("fid", {"fid": 50.0}), ("inception_score", {"score": 2.0}), ("user_accuracy", {"accuracy": 0.8}),
     ("verification_eer", {"eer": 0.3}), ("copy_rate", {"copies": 0.05}), ("fd_over_floor", {"fd": 31.0}),
-    ("diversity", {"diversity": 0.5}), ("fine_texture", {"texture": 0.4}), ("fine_texture", {"texture": 3.0})])
+    ("diversity", {"diversity": 0.87}), ("fine_texture", {"texture": 0.4}), ("fine_texture", {"texture": 3.0})])
 def test_one_bad_figure_fails_its_criterion_alone(name, change):
     found = verdict(results(**change))
     assert found["overall"] == FAILED
