@@ -1,0 +1,46 @@
+"""evaluate.py as a user calls it: what it prints, writes and answers to the shell."""
+
+import json
+
+import pytest
+
+QUICK = {"classifier_steps": 5, "siamese_steps": 5, "siamese_users": 3, "siamese_images": 2, "usefulness_seeds": 0}
+
+
+@pytest.fixture
+def quick_run(tiny_run):
+    """The tiny run with judges of seconds."""
+    config = json.loads((tiny_run / "config.json").read_text())
+    config["evaluation"].update(QUICK)
+    (tiny_run / "config.json").write_text(json.dumps(config))
+    return tiny_run
+
+
+def test_the_exit_status_follows_the_verdict_only_with_strict(quick_run, run_script):
+    assert run_script("sample.py", quick_run, "--samples-per-user", "3").status == 0
+    off = [word for name in ("fid", "inception_score", "user_accuracy", "verification_eer", "copy_rate", "fd_over_floor",
+                             "diversity") for word in ("--threshold", f"{name}=off")]
+    for flags, verdict, status in ((["--strict"], "failed", 1), ([], "failed", 0),
+                                   (["--strict", *off, "--threshold", "fine_texture=-1"], "passed", 0)):
+        fatal = [] if verdict == "passed" else ["--threshold", "user_accuracy=1.5"]    # which no judge can give
+        outcome = run_script("evaluate.py", "samples", quick_run, *flags, *fatal)
+        assert outcome.status == status, outcome
+        assert f"verdict: {verdict}" in outcome.out
+        assert json.loads((quick_run / "report" / "report.json").read_text())["verdict"]["overall"] == verdict
+
+
+def test_check_prints_a_line_for_each_part_and_fails_where_one_is_damaged(quick_run, run_script):
+    outcome = run_script("evaluate.py", "check", quick_run)
+    assert outcome.status == 0 and "FAIL" not in outcome.out and "ok" in outcome.out, outcome
+    (quick_run / "vae" / "state.pt").write_bytes(b"cut")
+    outcome = run_script("evaluate.py", "check", quick_run)
+    assert outcome.status == 1 and "FAIL" in outcome.out, outcome
+
+
+def test_vae_writes_its_figures_beside_those_of_principal_components(quick_run, run_script):
+    outcome = run_script("evaluate.py", "vae", quick_run)
+    assert outcome.status == 0 and "PSNR" in outcome.out and "pca" in outcome.out, outcome
+    found = json.loads((quick_run / "report" / "vae.json").read_text())
+    assert found["vae"]["psnr_db"]["overall"] > 5 and (quick_run / "report" / "vae.png").exists()
+    strict = run_script("evaluate.py", "vae", quick_run, "--strict").status
+    assert strict == int(not all(criterion["passed"] for criterion in found["verdict"]))
