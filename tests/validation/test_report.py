@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from mdgen.errors import RunError
-from mdgen.validation.evaluate_samples import judge_sets
+from mdgen.validation.distribution import distribution
+from mdgen.validation.evaluate_samples import NAMES as METRICS, judge_sets
 from mdgen.validation.features import JudgedSet
 from mdgen.validation.page import confusion_table
 from mdgen.validation.headlines import summary
@@ -126,6 +127,22 @@ def test_the_headline_numbers_stand_on_the_page_and_in_the_summary(written):
     values += [f"{results['diversity']['pixels'][k]['overall']:.2f}" for k in ("generated", "held_out")]
     assert all(value in text and value in lines for value in values)
     assert "fd_user_classifier" in lines and "N = 24" in lines and "small" in lines
+
+
+def test_inception_figures_carry_the_field_s_names_and_count_in_the_verdict(tmp_path):
+    sets = judged_set(20, 0), judged_set(8, 1), judged_set(10, 2)
+    results = made_results(*sets)
+    assert results["verdict"]["overall"] != "passed" and results["verdict"]["criteria"][0]["status"] == "not measured"
+    results["distribution"]["inception"] = plain(distribution(*sets, len(NAMES), METRICS["inception"]))
+    results["extractors"]["inception"] = {"weights": "6726", "resize": "clean-fid"}
+    results["verdict"] = verdict(results)
+    assert {"fid", "kid", "inception_score"} < set(results["distribution"]["inception"])
+    assert results["verdict"]["criteria"][0]["value"] == (
+        results["distribution"]["user_classifier"]["fd_user_classifier"]["all_images"]["generated_to_training"])
+    write_report(results, *sets, None, tmp_path)
+    text = " ".join(Reader((tmp_path / "index.html").read_text(encoding="utf-8")).texts)
+    assert "fid to training images" in text and "kid to training" in text and "resize clean-fid" in text
+    assert "distance to training, fid" in summary(results)
 
 
 def test_the_contact_sheet_shows_real_left_and_generated_right(written):
