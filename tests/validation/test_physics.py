@@ -25,7 +25,7 @@ def judged(images, users, positions=None):
 
 @pytest.fixture(scope="module")
 def sets():
-    """Three sets of three simulated persons, windows of a set far apart."""
+    """Three sets of three simulated persons; windows of a real set lie 4 apart, generated ones 1."""
     made, chosen = {}, PROFILES["plain77"]
     for part, (name, count) in enumerate(COUNTS.items()):
         images = []
@@ -34,7 +34,7 @@ def sets():
                 own, options = draw_recording(chosen, walker, [part, user, k], (64, 64))
                 images.append(255 * walking_spectrogram(own, chosen.radar, **options).image[None])
         users = np.repeat(np.arange(3), count)
-        made[name] = judged(np.round(images).astype(np.uint8), users, 4 * np.arange(len(users)))
+        made[name] = judged(np.round(images).astype(np.uint8), users, (1 if part == 2 else 4) * np.arange(len(users)))
     return made
 
 
@@ -106,6 +106,8 @@ def test_scalars_follow_their_definition(sets):
     assert feature["unit"] == "share of height" and feature["within"][0] == pytest.approx(within)
     assert feature["generated"]["to_user"]["per_user"][0] == pytest.approx(
         np.abs(made[:7, None] - mine).mean() / within)
+    assert feature["generated"]["spread"]["per_user"][0] == pytest.approx(
+        np.abs(made[:7, None] - made[:7])[np.triu_indices(7, 1)].mean() / within)
     assert feature["between"][0] == pytest.approx(np.abs(mine[:, None] - others).mean())
 
 
