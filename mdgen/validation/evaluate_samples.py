@@ -10,9 +10,9 @@ import numpy as np
 
 from mdgen import __version__
 from mdgen.data.image_axes import find_axes
-from mdgen.models.inception import WEIGHTS_SHA256
 from mdgen.run_folder import RunFolder
 from mdgen.training import distributed
+from mdgen.training.run_state import fingerprint
 from mdgen.validation.cache import Cache, content_key
 from mdgen.validation.distribution import distribution
 from mdgen.validation.diversity import INDEPENDENT_GAP, ratios, user_diversity
@@ -72,8 +72,9 @@ def evaluate_samples(run: RunFolder, real_dir: Path, fake_dir: Path, report_dir:
         **judge_sets(*judged, len(names), find_axes(real_dir)),
         "verification": {"loss": run.config.evaluation.siamese_loss, **user_signature(siamese, *parts, device)}}
     if inception is not None:
-        results["extractors"]["inception"] = {"weights": WEIGHTS_SHA256, "resize": resize}
-        seen = inception_sets(inception, judged, run.users.colormap, resize, cache, device, progress)
+        extractor = {"weights": fingerprint(inception.state_dict()), "resize": resize}
+        results["extractors"]["inception"] = extractor
+        seen = inception_sets(inception, extractor, judged, run.users.colormap, cache, device, progress)
         results["distribution"]["inception"] = distribution(*seen, len(names), NAMES["inception"])
     results["usefulness"] = study(judged, run.config, results["hashes"], cache, device, progress)
     results = plain(results)
@@ -112,7 +113,7 @@ def study(judged, config, hashes: dict, cache: Cache, device, progress) -> dict 
         progress=progress("train identification models", "model")))
 
 
-def inception_sets(model, judged, colormap: str | None, resize: str, cache: Cache, device, progress) -> list:
+def inception_sets(model, extractor: dict, judged, colormap: str | None, cache: Cache, device, progress) -> list:
     """The sets with Inception's features and probabilities of the images in the colours of their files.
 
     At most INCEPTION_TRAINING training images are among them, evenly spaced.
@@ -122,9 +123,9 @@ def inception_sets(model, judged, colormap: str | None, resize: str, cache: Cach
     seen = []
     for name, s in zip(SETS, (training.rows(rows), *others)):
         pictures = np.moveaxis(colored(s.images, colormap), -1, 1)                       # [N, 3, H, W]
-        found = cache.arrays("inception", content_key(WEIGHTS_SHA256, resize, pictures), lambda: dict(zip(
+        found = cache.arrays("inception", content_key(extractor, pictures), lambda: dict(zip(
             ("features", "probabilities"), inception_features(
-                model, pictures, resize=resize, device=device, progress=progress(f"Inception, {name}")))))
+                model, pictures, resize=extractor["resize"], device=device, progress=progress(f"Inception, {name}")))))
         seen.append(replace(s, **found))
     return seen
 
