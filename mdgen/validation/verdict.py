@@ -1,5 +1,6 @@
 """The verdict: figures of a report against thresholds that a user can set."""
 
+import math
 from dataclasses import dataclass
 
 from mdgen.errors import RequestError
@@ -51,8 +52,10 @@ def parse_thresholds(words) -> dict:
                                f"expected NAME=VALUE or NAME=off with one of {', '.join(CRITERIA)}")
         try:
             found[name] = None if value == "off" else float(value)
+            if found[name] is not None and not math.isfinite(found[name]):
+                raise ValueError(value)
         except ValueError:
-            raise RequestError(f"--threshold {word}: {value!r} is no number; expected {name}=VALUE or "
+            raise RequestError(f"--threshold {word}: {value!r} is no finite number; expected {name}=VALUE or "
                                f"{name}=off") from None
     return found
 

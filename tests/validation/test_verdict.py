@@ -61,7 +61,8 @@ def test_thresholds_are_set_and_switched_off():
 
 
 @pytest.mark.parametrize("word, pattern", [("fd=3", "no criterion is called 'fd'.*user_accuracy"),
-                                           ("fid", "'' is no number"), ("fid=low", "'low' is no number.*fid=off")])
+                                           ("fid", "'' is no finite number"), ("fid=low", "'low' is no finite number.*fid=off"),
+                                           ("fid=nan", "'nan' is no finite number")])
 def test_unknown_thresholds_are_refused_in_one_line(word, pattern):
     with pytest.raises(RequestError, match=pattern) as caught:
         parse_thresholds([word])
