@@ -77,6 +77,7 @@ def main(argv):
 
 
 def judge_samples(args, path, command) -> bool:
+    from mdgen.errors import RequestError
     from mdgen.models.inception import find_inception_weights, load_inception
     from mdgen.run_folder import RunFolder
     from mdgen.training import distributed
@@ -87,6 +88,9 @@ def judge_samples(args, path, command) -> bool:
     thresholds = parse_thresholds(args.threshold)
     run = RunFolder.open(path)
     wanted = args.download_weights or find_inception_weights(args.inception_weights)
+    if args.resize and not wanted:
+        raise RequestError("--resize is for Inception features, but there are no weights; give --inception-weights, or "
+                           "leave it out")
     inception = load_inception(args.inception_weights, download=bool(args.download_weights)) if wanted else None
     device = distributed.init_from_environment(args.device)
     report_dir = args.report_dir or run.path / "report"

@@ -97,12 +97,12 @@ def neighbours(real, held_cuts, fake_cuts) -> dict:
 
 
 def scores(held_out, generated, counts) -> dict:
-    """Inception Score of all generated images, and of both sides at the same N; rows are shuffled before splits."""
+    """Inception Score of both sides at the same N; cuts stand user by user, hence shuffled before they are split."""
     size = sum(counts)
     splits = 10 if size >= 10 * IMAGES_PER_SPLIT else 1
 
     def mean(judged, seed):
-        return float(np.mean([inception_score(p, splits)[0] for p in
+        return float(np.mean([inception_score(p, splits, shuffle_seed=seed)[0] for p in
                               cut_features(judged, counts, seed, "probabilities")]))
 
     return {"n": size, "splits": splits, "generated": mean(generated, 2), "held_out": mean(held_out, 1)}

@@ -20,7 +20,8 @@ def summary(results: dict) -> str:
     """The verdict and the headline numbers as plain text, generated beside real held-out images."""
     count, distance = results["images"], results["distribution"][EXTRACTOR][f"fd_{EXTRACTOR}"]
     lines = [f"{'':<42}{'generated':>14}{'real held-out':>15}"]
-    lines += [f"{line.title:<42}{line.generated:>14}{line.real:>15}" for line in headlines(results)]
+    lines += [f"{line.title:<42}{line.generated:>14}{line.real:>15}"
+              + ("" if line.beside == "real held-out" else f"  ({line.beside})") for line in headlines(results)]
     lines.append(f"images: {count['generated']} generated, {count['held_out']} real held-out, "
                  f"{count['training']} real training; distance at N = {distance['n']}"
                  + (" (small: read it only beside its floor)" if distance["small_n"] else ""))
@@ -65,7 +66,7 @@ def headlines(results: dict) -> list:
                  "Far below 1: blurred. Far above: noise that the radar does not make."),
         Headline("copies of training images", number(copies["copy_rate"], percent=True),
                  number(copies["held_out_rate"], percent=True),
-                 "Images far nearer to one training image than any real image is that was not trained on."),
+                 "Images far nearer to one training image than held-out real images are, and to no other moment."),
     ]
     return lines + ([usefulness_line(results)] if results["usefulness"] else [])
 
@@ -77,11 +78,11 @@ def distance_lines(results: dict) -> list:
         name = "fid" if extractor == "inception" else f"fd_{extractor}"
         distance = part[name]
         to_training = distance["against_training"]
-        lines.append(Headline(f"distance to training, {name}", number(to_training["generated"]),
+        lines.append(Headline(f"distance to training, {name}, N = {distance['n']}", number(to_training["generated"]),
                               number(to_training["floor"]),
-                              f"Fréchet distance in features of {extractor.replace('_', ' ')}, N = {distance['n']} to "
-                      f"{distance['n_training']}. Lower is closer; the real value is the floor. Far below it: closer "
-                      "to the training images than held-out ones are, as copies would be."))
+                              f"Fréchet distance in features of {extractor.replace('_', ' ')} to N = "
+                              f"{distance['n_training']}. Lower is closer; the real value is the floor. Far below it: "
+                              "closer to the training images than held-out ones are, as copies would be."))
     return lines
 
 

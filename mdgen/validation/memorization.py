@@ -7,6 +7,7 @@ from mdgen.validation.diversity import INDEPENDENT_GAP
 SHIFTS = range(-4, 5)   # columns: a copy moved in time is a copy
 FENCE = 4.0             # standard deviations of the held-out log distances, whose tails are heavier than normal ones
 MOST_RATIO = 0.85       # of a copy's d1 / d2, however little the held-out ratios vary
+LEAST_FREEDOM = 10      # held-out images beyond one for each user: fewer say nothing of how far distances vary
 ROWS_AT_ONCE = 64
 
 
@@ -20,7 +21,8 @@ def originality(training, held_out, generated) -> dict:
     d1 / d2, in pixels or in features, lie below what held-out images show (`lower_fence`).
     Returns, for "pixels" and "features", the medians of both sides; "copies", "copy_rate", how many training moments
     were copied ("moments"), the rate at which the same rule flags held-out images ("held_out_rate"), and "nearest": per
-    generated image its user, the row of its nearest training image in pixels, d1 in both, and the flag.
+    generated image its user, the row of its nearest training image in pixels, d1 in both, and the flag. With too few
+    held-out images for a fence nothing is flagged and the counts are None.
     """
     sides = generated, held_out
     found = {"pixels": [near(pixel_distances(s.images, training.images), training) for s in sides],
@@ -35,8 +37,11 @@ def originality(training, held_out, generated) -> dict:
         results[name] = {side_name: {key: float(np.median(side[key])) for key in ("distance", "ratio")}
                          for side_name, side in (("generated", drawn), ("held_out", real))}
     rows = found["pixels"][0]["row"]
-    return {**results, "copies": int(flags[0].sum()), "copy_rate": float(flags[0].mean()),
-            "held_out_rate": float(flags[1].mean()), "moments": moments(rows[flags[0]], training),
+    counts = {"copies": int(flags[0].sum()), "copy_rate": float(flags[0].mean()),
+              "held_out_rate": float(flags[1].mean()), "moments": moments(rows[flags[0]], training)}
+    if len(held_out) - len(np.unique(held_out.users)) < LEAST_FREEDOM:
+        flags[0][:], counts = False, dict.fromkeys(counts)
+    return {**results, **counts,
             "nearest": {"user": generated.users.tolist(), "row": rows.tolist(),
                         "pixels": found["pixels"][0]["distance"].tolist(),
                         "features": found["features"][0]["distance"].tolist(), "copy": flags[0].tolist()}}

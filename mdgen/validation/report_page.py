@@ -180,12 +180,12 @@ def originality(results: dict, couples) -> str:
     rows += [[f"the same, over the nearest of another moment, {name}", *(number(found[name][side]["ratio"])
                                                                         for side in SIDES)]
              for name in ("pixels", "features")]
-    rows.append(["flagged as copies", f"{found['copies']} ({number(found['copy_rate'], percent=True)})",
-                 number(found["held_out_rate"], percent=True)])
+    rows.append(["flagged as copies", *(number(found[key], percent=True) for key in ("copy_rate", "held_out_rate"))])
+    copied = ("There are too few held-out images to say which are copies." if found["copies"] is None else
+              f"Flagged: {found['copies']}, of {found['moments']} moments of training.")
     return ("<h2>Are they copies?</h2><p>Medians. In pixels: of standardised images after the best shift in time, "
-            "from 0 (the same) to 2. A copy is nearer to one moment of training than any held-out image, and to no other "
-            f"moment; windows that overlap count as one. The flagged images copy {found['moments']} "
-            f"moment{'' if found['moments'] == 1 else 's'}.</p>"
+            "from 0 (the same) to 2. A copy is far nearer to one moment of training than held-out images are, and to no "
+            f"other moment; windows that overlap count as one. {copied}</p>"
             + table(["median", "generated", "real held-out"], rows)
             + "<h3>The nearest pairs: generated left, training right</h3>"
             f"<div class=\"couples\">{''.join(boxes)}</div>")
@@ -229,7 +229,8 @@ def tested(tests: dict, names) -> str:
     return ("<h2>Can a test tell them from real ones?</h2><p>User by user: mmd compares the judge's features and torso "
             "the mean velocity of the torso with the training images', recognition the hits with those among "
             "held-out images. p-values are corrected for all users and tests (Holm); a control is the same test "
-            "between held-out and training images. Where it rejects too, the recordings themselves differ. Different "
+            "between held-out and training images. Where it rejects too, the recordings themselves differ. Windows that "
+            "overlap are left out, which leaves few: no rejection does not mean no difference. Different "
             f"at p ≤ {tests['alpha']:g}: {escape(found)}.</p>"
             + folded("All p-values: generated / control",
                      table(["user", *(test.replace("_", " ") for test in tests["tests"])], rows)))

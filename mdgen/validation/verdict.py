@@ -26,7 +26,7 @@ def match(share: float) -> float:
 
 CRITERIA = {
     "fid": Criterion(("distribution", "inception", "fid", "all_images", "generated_to_training"), True, 50.0,
-                     "Fréchet distance in 2015 Inception features"),
+                     "Fréchet distance in 2015 Inception features, of all images"),
     "inception_score": Criterion(("distribution", "inception", "inception_score", "generated"), False, 2.0,
                                  "sure and varied in the eyes of Inception"),
     "user_accuracy": Criterion(("recognition", "generated", "accuracy"), False, 0.80,
@@ -71,7 +71,7 @@ def verdict(results: dict, thresholds: dict | None = None) -> dict:
     rows = [judged(name, criterion, figures, thresholds.get(name, criterion.limit))
             for name, criterion in CRITERIA.items() if thresholds.get(name, criterion.limit) is not None]
     found = {row["status"] for row in rows}
-    overall = FAILED if FAILED in found else INCOMPLETE if NOT_MEASURED in found else PASSED
+    overall = FAILED if FAILED in found else INCOMPLETE if NOT_MEASURED in found or not rows else PASSED
     return {"overall": overall, "criteria": rows}
 
 

@@ -66,6 +66,12 @@ def test_an_average_image_is_near_to_many_and_no_copy(sets):
     assert found["copies"] == 0
 
 
+def test_too_few_held_out_images_flag_nothing(sets):
+    training, _, fresh = sets
+    found = originality(training, real_set(1, 1), fresh)
+    assert found["copies"] is None is found["copy_rate"] and not any(found["nearest"]["copy"])
+
+
 def test_copies_of_overlapping_windows_are_one_moment(sets):
     training, held_out, _ = sets
     rows = np.array([10, 11, 12, 25, 50])           # of user 0 three neighbours and one apart; one of user 1

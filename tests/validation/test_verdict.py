@@ -48,6 +48,7 @@ def test_what_was_not_measured_never_passes():
     assert [key for key, status in statuses(found).items() if status == NOT_MEASURED] == ["fid", "inception_score"]
     assert verdict(without, {"fid": None, "inception_score": None})["overall"] == PASSED
     assert verdict({})["overall"] == INCOMPLETE
+    assert verdict(results(), dict.fromkeys(CRITERIA))["overall"] == INCOMPLETE     # nothing was asked
     without["recognition"]["generated"]["accuracy"] = 0.1
     assert verdict(without)["overall"] == FAILED
 
