@@ -62,7 +62,7 @@ def main(argv):
     if args.task in LATER:
         raise RequestError(f"evaluate.py {args.task} ({LATER[args.task]}) is not in this version; "
                            f"expected one of {', '.join(FLAGS)}")
-    for flag in set().union(*FLAGS.values()) - FLAGS[args.task]:
+    for flag in sorted(set().union(*FLAGS.values()) - FLAGS[args.task]):
         if getattr(args, flag) is not None:
             raise RequestError(f"--{flag.replace('_', '-')} is not for evaluate.py {args.task}, which would not read "
                                "it; leave it out")
@@ -128,7 +128,9 @@ def check(args, path, command) -> bool:
     from mdgen.validation.check_run import check_run, check_summary
 
     findings = check_run(path, distributed.init_from_environment(args.device))
-    print(check_summary(findings))
+    if distributed.is_main():
+        print(check_summary(findings))
+    distributed.shut_down()
     return all(finding.ok for finding in findings)
 
 

@@ -121,6 +121,15 @@ def train(tiny_data, tmp_path):
     return call
 
 
+@pytest.fixture
+def empty_hub(tmp_path):
+    """Torch hub's folder for one test, with nothing in it."""
+    previous = torch.hub.get_dir()
+    torch.hub.set_dir(str(tmp_path / "hub"))
+    yield
+    torch.hub.set_dir(previous)
+
+
 @pytest.fixture(scope="session")
 def line_of():
     """line_of(outcome, status) -> the one line with which a script has refused; fails if it is not one."""

@@ -33,6 +33,7 @@ from mdgen.validation.verdict import verdict
 
 __all__ = ["evaluate_samples", "judge_sets", "summary"]
 SCHEMA_VERSION = 2
+SETS = "training", "held_out", "generated"
 NAMES = {EXTRACTOR: {"fd": f"fd_{EXTRACTOR}", "kd": f"kd_{EXTRACTOR}", "is": f"is_{EXTRACTOR}"},
          "inception": {"fd": "fid", "kd": "kid", "is": "inception_score"}}
 INCEPTION_TRAINING = 400   # of the training images at most, evenly spaced: 11.4 GFLOP each
@@ -52,7 +53,6 @@ def evaluate_samples(run: RunFolder, real_dir: Path, fake_dir: Path, report_dir:
     progress = progress or (lambda *label: None)
     names, seed = run.users.names, run.config.seed
     real_dir, fake_dir = Path(real_dir), Path(fake_dir)
-    drawn_with = drawing_settings(fake_dir) if fake_dir.is_dir() else []
     sets = read_sets(run, real_dir, fake_dir, held_out_dir, progress)
     cache, judges = Cache(run.path / "report" / "cache"), run.path / "report" / "judges"
     classifier, key = train_judge(sets.split, run.config.evaluation, judges, seed=seed, device=device)
@@ -64,7 +64,7 @@ def evaluate_samples(run: RunFolder, real_dir: Path, fake_dir: Path, report_dir:
         "schema_version": SCHEMA_VERSION, "mdgen": __version__, "command": command,
         "preset": run.config.preset, "seed": seed, "run": str(run.path),
         "real": str(real_dir), "held_out": str(held_out_dir or real_dir), "generated": str(fake_dir),
-        "drawn_with": drawn_with, "users": names,
+        "drawn_with": drawing_settings(fake_dir), "users": names,
         "hashes": {name: content_key(s.images, s.users) for name, s in zip(SETS, judged)},
         "extractors": {EXTRACTOR: {"key": key, "steps": run.config.evaluation.classifier_steps,
                                    "features": judged[0].features.shape[1]},
@@ -84,13 +84,10 @@ def evaluate_samples(run: RunFolder, real_dir: Path, fake_dir: Path, report_dir:
     return results
 
 
-SETS = "training", "held_out", "generated"
-
-
 def judge_sets(training: JudgedSet, held_out: JudgedSet, generated: JudgedSet, num_users: int, axes=None) -> dict:
     """All figures, from the judge's view of the three sets: plain values, None where nothing can be said."""
     sets = training, held_out, generated
-    torso = [image_measures(s.images, axes)["torso_mean"] for s in sets]
+    measures = {name: image_measures(s.images, axes) for name, s in zip(SETS, sets)}
     return {"images": {name: len(s) for name, s in zip(SETS, sets)},
             "recognition": {"held_out": recognition(held_out.probabilities, held_out.users),
                             "generated": recognition(generated.probabilities, generated.users)},
@@ -98,9 +95,10 @@ def judge_sets(training: JudgedSet, held_out: JudgedSet, generated: JudgedSet, n
             "diversity": {"features": diversity(*sets, num_users, "features"),
                           "pixels": diversity(*sets, num_users, "images")},
             "texture": texture(*sets, num_users),
-            "physics": physics(*sets, num_users, axes=axes),
+            "physics": physics(*sets, num_users, axes=axes, measures=measures),
             "originality": originality(*sets),
-            "tests": user_tests(*sets, num_users, {"torso": torso})}
+            "tests": user_tests(*sets, num_users, {
+                "torso": [found["torso_mean"] for found in measures.values()]})}
 
 
 def study(judged, config, hashes: dict, cache: Cache, device, progress) -> dict | None:

@@ -14,7 +14,6 @@ from mdgen import __version__
 from mdgen.data.latents import LatentStatistics
 from mdgen.data.pictures import grid, to_pixels, write_png
 from mdgen.data.splits import Split
-from mdgen.errors import RequestError, RunError
 from mdgen.losses.autoencoder import kl_divergence
 from mdgen.losses.perceptual import MIN_SIZE, classifier_distance, find_lpips_weights, load_lpips
 from mdgen.run_folder import RunFolder, write_text
@@ -25,7 +24,7 @@ from mdgen.validation.features import judge_images
 from mdgen.validation.latent_statistics import latent_statistics
 from mdgen.validation.page import number
 from mdgen.validation.reconstruction import distances, per_user, reconstructed, reconstruction_quality
-from mdgen.validation.report import plain, to_json
+from mdgen.validation.report import plain, report_folder, to_json
 from mdgen.validation.user_classifier import recognition, train_judge
 
 SCHEMA_VERSION = 1
@@ -125,13 +124,9 @@ def verdict(results: dict) -> list:
 
 
 def write(results: dict, split: Split, tree, colormap: str | None, folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with report_folder(folder):
         write_text(folder / "vae.json", to_json(results))
         write_png(folder / "vae.png", picture(split, tree, colormap))
-    except OSError as error:
-        raise RunError(f"the report cannot be written to {folder} ({error.strerror or error}); make room, "
-                       "or give another --report-dir") from None
 
 
 def picture(split: Split, tree, colormap: str | None):

@@ -1,6 +1,7 @@
 """Originality: is a generated image nearer to a training image than real images that were never trained on?"""
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from mdgen.validation.diversity import INDEPENDENT_GAP
 
@@ -26,7 +27,7 @@ def originality(training, held_out, generated) -> dict:
     """
     sides = generated, held_out
     found = {"pixels": [near(pixel_distances(s.images, training.images), training) for s in sides],
-             "features": [near(feature_distances(s.features, training.features), training) for s in sides]}
+             "features": [near(cdist(s.features, training.features), training) for s in sides]}
     flags = [np.zeros(len(generated), dtype=bool), np.zeros(len(held_out), dtype=bool)]
     results = {}
     for name, (drawn, real) in found.items():
@@ -67,12 +68,6 @@ def standardised(images):
     flat = images.astype(np.float32).mean(axis=1).reshape(len(images), -1)
     flat -= flat.mean(axis=1, keepdims=True)
     return flat / np.linalg.norm(flat, axis=1, keepdims=True).clip(min=1e-6)
-
-
-def feature_distances(features, references):
-    """Euclidean distances [N, M] between rows of [N, D] and [M, D]."""
-    squared = (features**2).sum(axis=1)[:, None] + (references**2).sum(axis=1) - 2 * features @ references.T
-    return np.sqrt(squared.clip(min=0))
 
 
 def near(distances, training) -> dict:

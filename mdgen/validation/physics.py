@@ -13,12 +13,13 @@ from mdgen.validation.image_measures import CURVES, SHARE, SPECTRA, UNITS, VELOC
 PAIRS = 300   # per user and kind of pair
 
 
-def physics(training, held_out, generated, num_users: int, *, axes: ImageAxes | None = None, curves: str = "dtw",
-            pairs: int = PAIRS, seed: int = 0) -> dict:
+def physics(training, held_out, generated, num_users: int, *, axes: ImageAxes | None = None, measures: dict | None = None,
+            curves: str = "dtw", pairs: int = PAIRS, seed: int = 0) -> dict:
     """How far generated images of a user are from that user's real ones and from others', for each measure.
 
     training, held_out, generated: JudgedSets of images of one size. axes: of the images (`find_axes`); None leaves
-    velocities in shares of the image's height and the cadence unmeasured. curves: kind of `curve_distance`. Scalars
+    velocities in shares of the image's height and the cadence unmeasured. measures: {"training", "held_out",
+    "generated": `image_measures` with these axes}, where they are known already. curves: kind of `curve_distance`. Scalars
     are compared by their absolute difference, spectra by the root-mean-square difference in dB. Means are over at
     most `pairs` random pairs per user and kind; real pairs of one set and user lie INDEPENDENT_GAP windows apart.
     Returns {"velocity_unit", "curve_distance", "pairs", "not_measured": {name: reason}, "features": {name: None or
@@ -29,7 +30,7 @@ def physics(training, held_out, generated, num_users: int, *, axes: ImageAxes | 
     images. spread: within the set and user, over `within`. Held-out images are what a perfect generator scores.
     """
     sets = {"training": training, "held_out": held_out, "generated": generated}
-    measures = {name: image_measures(one.images, axes) for name, one in sets.items()}
+    measures = measures or {name: image_measures(one.images, axes) for name, one in sets.items()}
     gaps = {"training": INDEPENDENT_GAP, "held_out": INDEPENDENT_GAP, "generated": 1}
     drawn = {name: draw_pairs(one, training, num_users, gaps[name], pairs, np.random.default_rng([seed, k]))
              for k, (name, one) in enumerate(sets.items())}

@@ -1,5 +1,6 @@
 """What the evaluation found, in files: report.json for programs, index.html and contact_sheet.png to look at."""
 
+import contextlib
 import json
 import math
 from pathlib import Path
@@ -25,11 +26,18 @@ def write_report(results: dict, training, held_out, generated, colormap: str | N
     users = range(len(results["users"]))
     pictures = [[pick(judged, user, colormap) for judged in (held_out, generated)] for user in users]
     couples = nearest_couples(results["originality"]["nearest"], training, generated, colormap)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with report_folder(folder):
         write_text(folder / "report.json", to_json(results))
         write_png(folder / "contact_sheet.png", contact_sheet(pictures))
         write_text(folder / "index.html", render(results, pictures, couples))
+
+
+@contextlib.contextmanager
+def report_folder(folder: Path):
+    """Context in which files are written to a folder that is made if need be; RunError where that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
     except OSError as error:
         raise RunError(f"the report cannot be written to {folder} ({error.strerror or error}); make room, "
                        "or give another --report-dir") from None

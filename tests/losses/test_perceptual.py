@@ -15,12 +15,8 @@ WIDTHS = {"alexnet": (64, 192, 384, 256, 256), "vgg16": (64, 128, 256, 512, 512)
 
 
 @pytest.fixture(autouse=True)
-def empty_cache(tmp_path, monkeypatch):
-    previous = torch.hub.get_dir()
-    torch.hub.set_dir(str(tmp_path / "hub"))
+def no_weights_at_hand(empty_hub, monkeypatch):
     monkeypatch.delenv(perceptual.WEIGHTS_VARIABLE, raising=False)
-    yield
-    torch.hub.set_dir(previous)
 
 
 def write_weights(folder, net="alexnet"):

@@ -118,12 +118,8 @@ def published(network, tmp_path, monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def empty_cache(tmp_path, monkeypatch):
-    previous = torch.hub.get_dir()
-    torch.hub.set_dir(str(tmp_path / "hub"))
+def no_weights_at_hand(empty_hub, monkeypatch):
     monkeypatch.delenv(inception.WEIGHTS_VARIABLE, raising=False)
-    yield
-    torch.hub.set_dir(previous)
 
 
 def test_the_path_precedes_the_variable_which_precedes_the_cache(tmp_path, monkeypatch):

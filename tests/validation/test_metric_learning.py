@@ -1,8 +1,6 @@
 """The Siamese judge learns from the training part alone, by any of its losses, and measures what was planted."""
 
 import json
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,26 +17,6 @@ CPU = torch.device("cpu")
 SETTINGS = {"siamese_steps": 30, "siamese_users": 3, "siamese_images": 3, "siamese_learning_rate": 5e-3}
 
 
-class Stripes(SimpleNamespace):
-    """A decoded tree whose users differ by the row of a stripe."""
-
-    def __init__(self, seed=0, rows=(6, 14, 22), images_per_user=16):
-        generator = torch.Generator().manual_seed(seed)
-        size = (len(rows) * images_per_user, 1, 32, 32)
-        images = torch.randint(0, 80, size, generator=generator, dtype=torch.uint8)
-        labels = torch.arange(len(rows)).repeat_interleave(images_per_user)
-        for image, user in zip(images, labels):
-            image[0, rows[user]:rows[user] + 3] += 120
-        super().__init__(images=images, labels=labels, users=[f"ID_{i}" for i in range(len(rows))],
-                         root=Path("nowhere"), paths=[])
-
-    def floats(self, indices):
-        return self.images[indices].float() / 127.5 - 1
-
-    def __len__(self):
-        return len(self.labels)
-
-
 def split_of(folders):
     return Split.of(folders, DataConfig(validation_fraction=0.25))
 
@@ -49,9 +27,9 @@ def folder(tmp_path_factory):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_every_loss_teaches_who_is_who(loss, folder):
+def test_every_loss_teaches_who_is_who(loss, folder, stripes):
     """Held-out walkers are verified, and two users whose generated images were exchanged are found out."""
-    split, generated = split_of(Stripes()), Stripes(seed=1, rows=(6, 22, 14))
+    split, generated = split_of(stripes()), stripes(seed=1, rows=(6, 22, 14))
     network, key = train_siamese(split, EvaluationConfig(siamese_loss=loss, **SETTINGS), folder, seed=0, device=CPU)
     found = user_signature(network, (split.folders, split.train), (split.folders, split.validation),
                            (generated, torch.arange(len(generated))), CPU)
@@ -63,8 +41,8 @@ def test_every_loss_teaches_who_is_who(loss, folder):
     json.dumps(found, allow_nan=False)
 
 
-def test_the_second_call_loads_and_a_fresh_folder_trains_the_same_judge(tmp_path):
-    split, config = split_of(Stripes()), EvaluationConfig(**SETTINGS)
+def test_the_second_call_loads_and_a_fresh_folder_trains_the_same_judge(tmp_path, stripes):
+    split, config = split_of(stripes()), EvaluationConfig(**SETTINGS)
     random_state = torch.get_rng_state()
     network, key = train_siamese(split, config, tmp_path / "a", seed=0, device=CPU)
     state = tmp_path / "a" / key / "siamese" / "state.pt"
@@ -77,9 +55,9 @@ def test_the_second_call_loads_and_a_fresh_folder_trains_the_same_judge(tmp_path
         assert torch.equal(value, again.state_dict()[name]) and torch.equal(value, fresh.state_dict()[name])
 
 
-def test_the_key_follows_what_the_judge_learns_from_and_nothing_else():
-    split, config = split_of(Stripes()), EvaluationConfig()
-    key, other = siamese_key(split, config, seed=0), Stripes()
+def test_the_key_follows_what_the_judge_learns_from_and_nothing_else(stripes):
+    split, config = split_of(stripes()), EvaluationConfig()
+    key, other = siamese_key(split, config, seed=0), stripes()
     other.images[split.validation] = 0
     assert siamese_key(split_of(other), config, seed=0) == key
     assert siamese_key(split, EvaluationConfig(classifier_steps=1), seed=0) == key
@@ -90,8 +68,8 @@ def test_the_key_follows_what_the_judge_learns_from_and_nothing_else():
     assert len({key, *changed}) == len(changed) + 1
 
 
-def test_embeddings_are_the_network_s_own_in_order(folder):
-    folders = Stripes()
+def test_embeddings_are_the_network_s_own_in_order(folder, stripes):
+    folders = stripes()
     network, _ = train_siamese(split_of(folders), EvaluationConfig(**SETTINGS), folder, seed=0, device=CPU)
     embeddings, users = embed(network, folders, torch.tensor([40, 3, 17]), CPU)
     with torch.no_grad():

@@ -1,8 +1,5 @@
 """The judge learns from the training part alone, the same way each time, and says who was taken for whom."""
 
-from pathlib import Path
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
@@ -14,26 +11,14 @@ from mdgen.validation.user_classifier import judge_key, recognition, train_judge
 CONFIG = EvaluationConfig(classifier_steps=40, classifier_batch_size=16, classifier_learning_rate=5e-3)
 
 
-def striped(seed=0, rows=(6, 14, 22), images_per_user=16):
-    """A decoded tree whose users differ by the row of a stripe."""
-    generator = torch.Generator().manual_seed(seed)
-    size = (len(rows) * images_per_user, 1, 32, 32)
-    images = torch.randint(0, 80, size, generator=generator, dtype=torch.uint8)
-    labels = torch.arange(len(rows)).repeat_interleave(images_per_user)
-    for image, user in zip(images, labels):
-        image[0, rows[user]:rows[user] + 3] += 120
-    return SimpleNamespace(images=images, labels=labels, users=[f"ID_{i}" for i in range(len(rows))],
-                           root=Path("nowhere"), paths=[], floats=lambda indices: images[indices].float() / 127.5 - 1)
-
-
 def split_of(folders):
     return Split.of(folders, DataConfig(validation_fraction=0.25))
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(tmp_path_factory, stripes):
     folder = tmp_path_factory.mktemp("judges")
-    split = split_of(striped())
+    split = split_of(stripes())
     return folder, split, *train_judge(split, CONFIG, folder, seed=0, device=torch.device("cpu"))
 
 
@@ -57,9 +42,9 @@ def test_the_second_call_loads_and_a_fresh_folder_trains_the_same_judge(trained,
         assert torch.equal(value, again.state_dict()[name]) and torch.equal(value, fresh.state_dict()[name])
 
 
-def test_the_key_follows_what_the_judge_learns_from_and_nothing_else(trained):
+def test_the_key_follows_what_the_judge_learns_from_and_nothing_else(trained, stripes):
     _, split, _, key = trained
-    other = striped()
+    other = stripes()
     other.images[split.validation] = 0
     assert judge_key(split_of(other), CONFIG, seed=0) == key
     other.images[split.train[0], 0, 0, 0] += 1
