@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mdgen.validation.distribution import distribution
+from mdgen.validation.distribution import distribution, scores
 from mdgen.validation.features import JudgedSet
 
 NAMES = {"fd": "fd_x", "kd": "kd_x", "is": "is_x"}
@@ -19,7 +19,7 @@ def judged(per_user, seed, num_users=4, shift=0.0):
 
 def test_the_score_of_sure_predictions_is_the_number_of_users_though_rows_stand_user_by_user():
     """1200 images are scored in ten splits; split as they stand, each would hold one user or two and score so."""
-    found = distribution(judged(300, 0), judged(300, 1), judged(300, 2), 4, NAMES)["is_x"]
+    found = scores(judged(300, 1), judged(300, 2), [300] * 4)
     assert found["splits"] == 10 and found["n"] == 1200
     assert found["generated"] == pytest.approx(4, abs=0.1) and found["held_out"] == pytest.approx(4, abs=0.1)
 
