@@ -19,8 +19,8 @@ class Headline(NamedTuple):
 def summary(results: dict) -> str:
     """The verdict and the headline numbers as plain text, generated beside real held-out images."""
     count, distance = results["images"], results["distribution"][EXTRACTOR][f"fd_{EXTRACTOR}"]
-    lines = [f"{'':<42}{'generated':>14}{'real held-out':>15}"]
-    lines += [f"{line.title:<42}{line.generated:>14}{line.real:>15}"
+    lines = [f"{'':<50}{'generated':>14}{'real held-out':>15}"]
+    lines += [f"{line.title:<50}{line.generated:>14}{line.real:>15}"
               + ("" if line.beside == "real held-out" else f"  ({line.beside})") for line in headlines(results)]
     lines.append(f"images: {count['generated']} generated, {count['held_out']} real held-out, "
                  f"{count['training']} real training; distance at N = {distance['n']}"
