@@ -32,7 +32,8 @@ class VAEConfig:
     width: int = 64
     blocks: int = 2
     reconstruction: str = "mse"         # l1 | mse
-    kl_weight: float = 3e-4             # keeps a posterior deviation of about 0.1: the decoder learns to forgive
+    kl_weight: float = 3e-4
+    min_deviation: float = 0.1          # least posterior deviation: the decoder learns to forgive as much
     augment_gain: float = 0.1           # largest gain change while training, in units of the range [0, 1]
     augment_shift: int = 3              # largest shift along time while training, pixels
 

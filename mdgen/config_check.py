@@ -86,6 +86,9 @@ def check_numbers(config) -> None:
         for key, value in values.items():
             if value < least:
                 raise RequestError(f"{key} is {value}; expected {least} or more")
+    if not 1e-4 <= config.vae.min_deviation <= 1:
+        raise RequestError(f"vae.min_deviation is {config.vae.min_deviation}; expected 0.0001 to 1, in deviations of "
+                           "the latents")
     if not 0 <= config.seed < 2**63:
         raise RequestError(f"seed is {config.seed}; expected 0 to 2^63 - 1")
     if not math.isfinite(config.sampling.guidance_scale):

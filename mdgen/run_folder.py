@@ -91,7 +91,8 @@ class RunFolder:
 
     def new_vae(self) -> VAE:
         vae = self.config.vae
-        return VAE(self.image_channels, vae.latent_channels, vae.down_factor, vae.width, vae.blocks)
+        return VAE(self.image_channels, vae.latent_channels, vae.down_factor, vae.width, vae.blocks,
+                   vae.min_deviation)
 
     def new_unet(self) -> UNet:
         unet = self.config.unet

@@ -5,15 +5,13 @@ optimum (principal components); residual networks at latent resolution learn wha
 convolution ever runs at full image resolution, which is where a small autoencoder would otherwise spend its time.
 """
 
+import math
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from mdgen.models.layers import ResidualBlock, conv1x1, conv3x3, group_norm, run_plainly, zero_init
-
-# Least posterior variance, where latents have variance 1: deviation 0.1. A drawn latent is off by about as much, and
-# a decoder that has only seen cleaner ones turns that error into a haze over the empty floor of the image.
-MIN_LOG_VARIANCE = -4.6
 
 
 def refiner(channels_in: int, channels_out: int, width: int, blocks: int) -> nn.Sequential:
@@ -26,11 +24,15 @@ class VAE(nn.Module):
     """Images [B, C, H, W] in [-1, 1] <-> latents [B, latent_channels, H/f, W/f], f = down_factor.
 
     H and W must be divisible by f and may differ.  width, blocks: of the encoder's and the decoder's refiners.
+    min_deviation: least posterior deviation, where latents have deviation 1. A drawn latent is off by some amount, and
+    a decoder that has only seen cleaner ones turns that error into a haze over the empty floor of the image; but what
+    is drowned in this noise is texture that no decoder brings back.
     """
 
     def __init__(self, in_channels: int = 1, latent_channels: int = 8, down_factor: int = 4, width: int = 96,
-                 blocks: int = 3):
+                 blocks: int = 3, min_deviation: float = 0.1):
         super().__init__()
+        self.min_log_variance = 2.0 * math.log(min_deviation)
         self.in_channels, self.latent_channels, self.down_factor = in_channels, latent_channels, down_factor
         self.run_block = run_plainly   # training may put gradient checkpointing here
         patch = in_channels * down_factor**2
@@ -42,7 +44,8 @@ class VAE(nn.Module):
         """x: [B, C, H, W] in [-1, 1] -> posterior mean and log variance, each [B, c, H/f, W/f]."""
         patches = F.pixel_unshuffle(x, self.down_factor)                # [B, C f², H/f, W/f]
         shift, log_variance = self._refine(self.encoder, patches).chunk(2, dim=1)
-        return self.analysis(patches) + shift, (log_variance + MIN_LOG_VARIANCE).clamp(MIN_LOG_VARIANCE, 4.0)
+        least = self.min_log_variance
+        return self.analysis(patches) + shift, (log_variance + least).clamp(least, 4.0)
 
     def decode(self, z):
         """z: [B, c, h, w] -> images [B, C, f h, f w], about [-1, 1] (not clamped, so that gradients survive)."""
