@@ -4,15 +4,18 @@ The same command resumes. `--preset demo` needs no data: it simulates its users.
 """
 
 import argparse
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 from mdgen import commandline
 
-STAGES = ("all", "vae", "diffusion")
-LATER = {"joint": "joint fine-tuning of decoder and UNet", "enroll": "enrolling a new person",
+STAGES = ("all", "vae", "diffusion", "joint")
+LATER = {"enroll": "enrolling a new person",
          "distill": "distillation to a few steps"}
+
+PERCEPTUAL_WEIGHT = 0.1   # with --use-lpips, where the preset has none
 
 EXAMPLES = """examples:
   python train.py --preset demo --output-dir runs/demo
@@ -39,7 +42,9 @@ def parser():
     p.add_argument("--condition-scale", "--guidance-scale", type=float, dest="guidance_scale",
                    help="guidance scale, kept in the run as sampling's default")
     p.add_argument("--use-ema", action="store_true", help="accepted for old command lines: EMA is always kept")
-    p.add_argument("--use-lpips", action="store_true", help="perceptual loss: not in this version")
+    p.add_argument("--use-lpips", action="store_true",
+                   help="perceptual loss by LPIPS, whose weights must be there (see evaluate.py environment)")
+    p.add_argument("--lpips-weights", type=Path, metavar="DIR", help="where they lie (default: environment, hub's cache)")
     p.add_argument("--seed", type=int, help="of initial weights, batches and noise (default: 0)")
     p.add_argument("--device", choices=["cpu", "cuda"], help="default: cuda where there is one")
     return p
@@ -60,17 +65,28 @@ def configure(args):
         config = replace(config, sampling=replace(config.sampling, guidance_scale=args.guidance_scale))
     if args.seed is not None:
         config = replace(config, seed=args.seed)
-    return override(config, args.set)
+    return override(with_lpips(config) if args.use_lpips else config, args.set)
+
+
+def with_lpips(config):
+    """The configuration with a perceptual loss by the LPIPS weights that there are; RequestError where there are none."""
+    from mdgen.losses.perceptual import load_lpips
+    from mdgen.training.image_loss import lpips_nets
+
+    weight = config.vae.perceptual_weight or PERCEPTUAL_WEIGHT
+    name = f"lpips_{load_lpips(nets=lpips_nets()).net}"
+    return replace(config, vae=replace(config.vae, perceptual=name, perceptual_weight=weight))
 
 
 def main(argv):
     args = parser().parse_args(argv)
     from mdgen.errors import RequestError
+    from mdgen.losses import perceptual
     if args.stage in LATER:
         raise RequestError(f"train.py {args.stage} ({LATER[args.stage]}) is not in this version; "
                            f"expected one of {', '.join(STAGES)}")
-    if args.use_lpips:
-        raise RequestError("--use-lpips (perceptual loss by LPIPS weights) is not in this version; leave the flag out")
+    if args.lpips_weights:
+        os.environ[perceptual.WEIGHTS_VARIABLE] = str(args.lpips_weights)
     from mdgen.training import distributed, pipeline
 
     config = configure(args)

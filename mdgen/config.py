@@ -26,12 +26,24 @@ class DataConfig:
 
 
 @dataclass(frozen=True)
+class AdversaryConfig:
+    weight: float = 0.0                 # length of its gradient over that of the other image losses; 0 = none
+    width: int = 32
+    depth: int = 2                      # of strided layers: it judges patches of 34 pixels
+    start: float = 0.5                  # share of the steps before it starts to learn
+    ramp: float = 0.1                   # share that it learns alone, and as long again until it pulls fully
+
+
+@dataclass(frozen=True)
 class VAEConfig:
     down_factor: int = 4
     latent_channels: int = 12
     width: int = 64
     blocks: int = 2
     reconstruction: str = "mse"         # l1 | mse
+    perceptual: str = "auto"            # lpips_vgg16 | lpips_alexnet | classifier | auto: the first that there is
+    perceptual_weight: float = 0.0      # 0 = no perceptual loss
+    adversary: AdversaryConfig = field(default_factory=AdversaryConfig)
     kl_weight: float = 3e-4
     min_deviation: float = 0.1          # least posterior deviation: the decoder learns to forgive as much
     augment_gain: float = 0.1           # largest gain change while training, in units of the range [0, 1]
@@ -55,6 +67,14 @@ class DiffusionConfig:
     prediction: str = "v"               # eps | x0 | v
     min_snr_gamma: float = 5.0          # Hang et al. 2023; 0 weighs all noise levels equally in x0's or v's own loss
     label_dropout: float = 0.1          # share of samples trained with the null user
+
+
+@dataclass(frozen=True)
+class JointConfig:
+    noise_limit: float = 0.3            # share of the noise levels, from the clean end, whose cleaned latents are decoded
+    image_weight: float = 1.0           # of the image losses beside the UNet's own
+    perceptual_weight: float = 0.0      # of the distance that vae.perceptual names
+    adversary: AdversaryConfig = field(default_factory=lambda: AdversaryConfig(start=0.0))
 
 
 @dataclass(frozen=True)
@@ -108,6 +128,9 @@ class Config:
     unet: UNetConfig = field(default_factory=UNetConfig)
     diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
     diffusion_training: TrainingConfig = field(default_factory=TrainingConfig)
+    joint: JointConfig = field(default_factory=JointConfig)
+    joint_training: TrainingConfig = field(default_factory=lambda: TrainingConfig(
+        steps=300, learning_rate=2e-4, warmup_steps=20, ema_decay=0.99, preview_every=0))
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 

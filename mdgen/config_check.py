@@ -13,13 +13,14 @@ def check(config) -> None:
         "data.colormap": (data.colormap, ("auto", "jet", "parula", "viridis", "gray")),
         "vae.down_factor": (vae.down_factor, (4, 8)),
         "vae.reconstruction": (vae.reconstruction, ("l1", "mse")),
+        "vae.perceptual": (vae.perceptual, ("auto", "lpips_vgg16", "lpips_alexnet", "classifier")),
         "diffusion.schedule": (config.diffusion.schedule, ("linear", "scaled_linear", "cosine")),
         "diffusion.prediction": (config.diffusion.prediction, ("eps", "x0", "v")),
         "sampling.sampler": (config.sampling.sampler, ("ddim", "ddpm", "dpm")),
         "sampling.spacing": (config.sampling.spacing, ("leading", "trailing", "linspace")),
         "evaluation.siamese_loss": (config.evaluation.siamese_loss, ("contrastive", "triplet", "nt_xent")),
     }
-    for name in ("vae_training", "diffusion_training"):
+    for name in ("vae_training", "diffusion_training", "joint_training"):
         training = getattr(config, name)
         choices[f"{name}.precision"] = (training.precision, ("auto", "bf16", "fp16", "off"))
         choices[f"{name}.schedule"] = (training.schedule, ("cosine", "constant"))
@@ -58,7 +59,8 @@ def check_numbers(config) -> None:
     least_two = {"evaluation.siamese_users": config.evaluation.siamese_users,
                  "evaluation.siamese_images": config.evaluation.siamese_images}
     least_one = {"vae.latent_channels": config.vae.latent_channels, "vae.width": config.vae.width,
-                 "vae.blocks": config.vae.blocks, "unet.blocks": config.unet.blocks,
+                 "vae.blocks": config.vae.blocks,
+                 "unet.blocks": config.unet.blocks,
                  "unet.channels": min(config.unet.channels, default=0), "sampling.steps": config.sampling.steps,
                  "sampling.batch_size": config.sampling.batch_size,
                  "diffusion.num_timesteps": config.diffusion.num_timesteps,
@@ -68,20 +70,27 @@ def check_numbers(config) -> None:
                  "evaluation.siamese_steps": config.evaluation.siamese_steps,
                  "evaluation.usefulness_steps": config.evaluation.usefulness_steps}
     least_zero = {"data.gap": config.data.gap, "vae.kl_weight": config.vae.kl_weight,
+                  "vae.perceptual_weight": config.vae.perceptual_weight,
+                  "joint.image_weight": config.joint.image_weight,
+                  "joint.perceptual_weight": config.joint.perceptual_weight,
                   "vae.augment_gain": config.vae.augment_gain, "vae.augment_shift": config.vae.augment_shift,
                   "diffusion.min_snr_gamma": config.diffusion.min_snr_gamma,
                   "evaluation.classifier_learning_rate": config.evaluation.classifier_learning_rate,
                   "evaluation.siamese_learning_rate": config.evaluation.siamese_learning_rate,
                   "evaluation.usefulness_seeds": config.evaluation.usefulness_seeds}
-    shares = {"data.validation_fraction": config.data.validation_fraction, "unet.dropout": config.unet.dropout,
+    shares = {"joint.noise_limit": config.joint.noise_limit, "data.validation_fraction": config.data.validation_fraction, "unet.dropout": config.unet.dropout,
               "diffusion.label_dropout": config.diffusion.label_dropout, "sampling.eta": config.sampling.eta}
-    for name in ("vae_training", "diffusion_training"):
+    for name in ("vae_training", "diffusion_training", "joint_training"):
         training = getattr(config, name)
         least_one |= {f"{name}.{key}": getattr(training, key)
                       for key in ("steps", "batch_size", "accumulation", "save_every")}
         least_zero |= {f"{name}.{key}": getattr(training, key) for key in
                        ("learning_rate", "warmup_steps", "weight_decay", "gradient_clip", "preview_every")}
         shares[f"{name}.ema_decay"] = training.ema_decay
+    for name, adversary in (("vae", config.vae.adversary), ("joint", config.joint.adversary)):
+        least_one |= {f"{name}.adversary.{key}": getattr(adversary, key) for key in ("width", "depth")}
+        least_zero[f"{name}.adversary.weight"] = adversary.weight
+        shares |= {f"{name}.adversary.{key}": getattr(adversary, key) for key in ("start", "ramp")}
     for least, values in ((2, least_two), (1, least_one), (0, least_zero)):
         for key, value in values.items():
             if value < least:

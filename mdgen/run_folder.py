@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from mdgen.config import Config
 from mdgen.data.latents import LatentCache
@@ -19,11 +20,12 @@ from mdgen.diffusion.objective import Denoiser, make_schedule
 from mdgen.errors import RequestError, naming
 from mdgen.models import VAE, UNet
 from mdgen.training import distributed
-from mdgen.training.run_state import RunState, check_bound, fingerprint
+from mdgen.training.run_state import RunState, check_bound, fingerprint, weights_hash
 
 # Settings that a resumed run may change: they touch what comes after training, or how long and how often.
 CHANGEABLE = ("sampling", "evaluation", "vae_training.preview_every", "vae_training.save_every",
-              "diffusion_training.steps", "diffusion_training.preview_every", "diffusion_training.save_every")
+              "diffusion_training.steps", "diffusion_training.preview_every", "diffusion_training.save_every",
+              "joint")   # joint weights lie beside those of the other stages, bound to them
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,36 @@ class RunFolder:
         unet, _ = self.load_stage("diffusion", self.new_unet(), weights, bound_to=vae_hash)
         unet.to(device, memory_format=torch.channels_last)
         return Denoiser(unet, make_schedule(self.config.diffusion), self.config.diffusion.prediction)
+
+    def load_joint(self, device="cpu", weights: str = "ema"):
+        """(VAE, denoiser) as the joint stage left them; RequestError if it is not trained to its end, or started from
+        other weights than the stages before now have."""
+        vae, vae_hash = self.load_vae(device)
+        denoiser = self.load_denoiser(device, vae_hash=vae_hash)
+        network, step = self.load_stage("joint", nn.ModuleDict({"vae": vae, "unet": denoiser.network}), weights,
+                                        bound_to=weights_hash(vae_hash, denoiser.network))
+        if step < self.config.joint_training.steps:
+            raise RequestError(f"the joint stage of {self.path} is at step {step} of "
+                               f"{self.config.joint_training.steps}; run train.py joint with --output-dir {self.path} "
+                               "to its end, or draw with --stage diffusion")
+        network.to(device, memory_format=torch.channels_last)
+        return vae, denoiser
+
+    def load_generator(self, device="cpu", weights: str = "ema", stage: str | None = None):
+        """All that draws images: (VAE, denoiser, latent statistics, 16 hex digits that name these weights).
+
+        stage: "diffusion" or "joint"; by default joint where there is one.
+        """
+        vae, vae_hash = self.load_vae(device)
+        statistics = self.load_latents(vae_hash).statistics.to(device)
+        if stage is None:
+            stage = "joint" if (self.path / "joint" / "state.pt").exists() else "diffusion"
+        if stage == "diffusion":
+            denoiser = self.load_denoiser(device, weights, vae_hash)
+        else:
+            vae, denoiser = self.load_joint(device, weights)
+            vae_hash = fingerprint(vae.state_dict())
+        return vae, denoiser, statistics, weights_hash(vae_hash, denoiser.network)
 
     def load_latents(self, vae_hash: str) -> LatentCache:
         """Raises RequestError if they are missing or made by another VAE."""

@@ -1,7 +1,6 @@
 """Draw the wanted images of a run and write them as a user-folder tree with a manifest."""
 
 import csv
-import hashlib
 import io
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -18,7 +17,7 @@ from mdgen.diffusion.generate import generate, image_seed
 from mdgen.errors import RequestError
 from mdgen.run_folder import RunFolder, refuse_file, write_text
 from mdgen.training import distributed
-from mdgen.training.run_state import fingerprint
+from mdgen.training.run_state import weights_hash
 
 MANIFEST = "manifest.csv"
 SHEET_COLUMNS = 8
@@ -43,11 +42,6 @@ def plan(users, per_user: int, seed: int, config: SamplingConfig, run_hash: str)
     return [Row(f"{user}/{user}_{index:05d}.png", user, image_seed(seed, user, index), sampler, config.steps,
                 config.guidance_scale, run_hash)
             for user in users for index in range(per_user)]
-
-
-def weights_hash(vae_hash: str, network) -> str:
-    """The manifest's 16 hex digits of a run: they name the VAE, by its hash, and the UNet's weights."""
-    return hashlib.sha256(f"{vae_hash}/{fingerprint(network.state_dict())}".encode()).hexdigest()[:16]
 
 
 def sampler_name(config: SamplingConfig) -> str:
@@ -119,17 +113,16 @@ def reconcile(folder: Path, rows: list[Row], overwrite: bool) -> list[Row]:
 
 def sample_users(run: RunFolder, folder: Path, *, per_user: int, users: list[str] | None = None, seed: int = 0,
                  overwrite: bool = False, device="cpu", weights: str = "ema",
-                 progress: Callable[[int, int], None] | None = None) -> list[Row]:
+                 stage: str | None = None, progress: Callable[[int, int], None] | None = None) -> list[Row]:
     """Write folder/<user>/<user>_<index>.png, manifest.csv and contact_sheet.png; returns the manifest's rows.
 
     Images that are already there with the same settings are kept, so an interrupted command continues.
-    weights: "ema" or "network" (raw).  progress(done, total) is called after every batch.
+    weights: "ema" or "network" (raw).  stage: "diffusion" or "joint", whose weights draw; by default the run's last.
+    progress(done, total) is called after every batch.
     """
     names = choose_users(run, users)
-    vae, vae_hash = run.load_vae(device)
-    denoiser = run.load_denoiser(device, weights, vae_hash)
-    statistics = run.load_latents(vae_hash).statistics.to(device)
-    rows = plan(names, per_user, seed, run.config.sampling, weights_hash(vae_hash, denoiser.network))
+    vae, denoiser, statistics, run_hash = run.load_generator(device, weights, stage)
+    rows = plan(names, per_user, seed, run.config.sampling, run_hash)
     complete = reconcile(folder, rows, overwrite)
     for row in complete:
         (folder / row.file).parent.mkdir(parents=True, exist_ok=True)

@@ -6,18 +6,22 @@ Nothing is read but the user folders (if given), and nothing is written.
 import resource
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from mdgen.config import Config, TrainingConfig
-from mdgen.diffusion.objective import diffusion_loss, make_schedule
-from mdgen.losses.autoencoder import kl_divergence, reconstruction_error
-from mdgen.models import VAE
+from mdgen.data.latents import LatentCache, LatentStatistics
+from mdgen.losses.perceptual import LPIPS, classifier_distance
+from mdgen.models import UserClassifier
 from mdgen.run_folder import RunFolder, Users, listing
+from mdgen.training.diffusion import DiffusionTask
 from mdgen.training.gradient_checkpointing import checkpointed
+from mdgen.training.image_loss import ImageLoss, new_adversary
 from mdgen.training.logger import duration
-from mdgen.training.loop import TrainingState
+from mdgen.training.loop import TrainingState, optimiser_step
+from mdgen.training.vae import VAETask
 
 ASSUMED_USERS = 10
 
@@ -31,23 +35,11 @@ def dry_run(config: Config, users: Users | None, num_users: int | None, device) 
     names = users.names if users else [f"ID_{i + 1}" for i in range(num_users or assumed_users(config))]
     channels = users.channels if users else config.data.channels.replace("auto", "intensity")
     run = RunFolder(Path("."), config, Users(names, "", channels, None))
-    vae, unet = run.new_vae(), run.new_unet()
-    for network, training in ((vae, config.vae_training), (unet, config.diffusion_training)):
-        if training.gradient_checkpointing:
-            network.run_block = checkpointed
     image = (run.image_channels, config.data.height, config.data.width)
     lines = [config.to_json(), f"users       {listing(names)}{'' if users else ' (assumed: no --data-dir)'}",
              f"images      {shape(image)}   latents {shape(run.latent_shape)}   device {device}"]
-    lines.append(stage_line("vae", vae, config.vae_training, lambda n, g: vae_loss(vae, config, image, n, device, g),
-                            device))
-    schedule = make_schedule(config.diffusion)
-
-    def unet_loss(count, generator):
-        latents = torch.randn(count, *run.latent_shape, device=device).contiguous(memory_format=torch.channels_last)
-        user = torch.zeros(count, dtype=torch.int64, device=device)
-        return diffusion_loss(unet, schedule, config.diffusion, latents, user, generator)[0]
-
-    lines.append(stage_line("diffusion", unet, config.diffusion_training, unet_loss, device))
+    for make_task, training in ((vae_task, config.vae_training), (diffusion_task, config.diffusion_training)):
+        lines.append(stage_line(make_task(run, image, device), training, device))
     return lines
 
 
@@ -59,34 +51,55 @@ def assumed_users(config: Config) -> int:
     return NUM_USERS
 
 
-def vae_loss(vae: VAE, config: Config, image, count: int, device, generator):
-    images = (torch.rand(count, *image, device=device) * 2 - 1).contiguous(memory_format=torch.channels_last)
-    reconstruction, mean, log_variance = vae(images, generator)
-    return (reconstruction_error(reconstruction, images, config.vae.reconstruction)
-            + config.vae.kl_weight * kl_divergence(mean, log_variance))
+class RandomImages:
+    """Stands for a split: random images of the right shape, all of the first user."""
+
+    def __init__(self, image: tuple, count: int):
+        self.image, self.train = image, torch.arange(count)
+
+    def train_images(self, indices):
+        return torch.rand(len(indices), *self.image) * 2 - 1
 
 
-def stage_line(name: str, network, config: TrainingConfig, loss, device) -> str:
+def vae_task(run: RunFolder, image, device) -> VAETask:
+    config, vae = run.config.vae, run.new_vae().to(device, memory_format=torch.channels_last)
+    vae.run_block = checkpointed if run.config.vae_training.gradient_checkpointing else vae.run_block
+    distance = None
+    if config.perceptual_weight and config.perceptual in ("auto", "classifier"):
+        distance = partial(classifier_distance, UserClassifier(image[0], len(run.users.names)).to(device))
+    elif config.perceptual_weight:
+        distance = LPIPS(config.perceptual.removeprefix("lpips_")).to(device)
+    adversary = new_adversary(config.adversary, image[0], run.config.vae_training.steps, device)
+    loss = ImageLoss(config.reconstruction, distance, config.perceptual_weight, adversary)
+    return VAETask(run, RandomImages(image, run.config.vae_training.batch_size), vae, loss, device)
+
+
+def diffusion_task(run: RunFolder, image, device) -> DiffusionTask:
+    count = run.config.diffusion_training.batch_size
+    statistics = LatentStatistics(*torch.tensor([0.0, 1.0]).expand(run.latent_shape[0], 2).T[:, :, None, None])
+    latents = torch.randn(count, *run.latent_shape)
+    cache = LatentCache(latents, torch.full_like(latents, 0.1), torch.zeros(count, dtype=torch.int64), statistics, "",
+                        run.users.names)
+    return DiffusionTask(run, RandomImages(image, count), run.new_vae(), cache, device)
+
+
+def stage_line(task, config: TrainingConfig, device) -> str:
     """Take two optimiser steps (the first warms up) and report size, time and peak memory."""
-    network.to(device, memory_format=torch.channels_last).train()
-    state = TrainingState(network, config, device, Path("unused"))
-    generator = torch.Generator(device).manual_seed(0)
+    task.network.train()
+    opponents = [adversary.network for adversary in getattr(task, "opponents", ())]
+    state = TrainingState(task.network, config, device, Path("unused"), opponents=opponents)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     for _ in range(2):
+        state.step = config.steps - 1   # when all losses count
         began = time.perf_counter()
-        for _ in range(config.accumulation):
-            with state.precision.autocast():
-                value = loss(config.batch_size, generator)
-            state.precision.backward(value / config.accumulation)
-        state.precision.step(state.optimizer, list(network.parameters()), config.gradient_clip)
-        state.optimizer.zero_grad()
+        optimiser_step(task, state, 0, device)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         seconds = time.perf_counter() - began
-    parameters = sum(p.numel() for p in network.parameters())
-    return (f"{name:<12}{parameters / 1e6:.2f} M parameters   {config.steps} steps of {config.batch_size} x "
-            f"{config.accumulation} images   precision {state.precision.mode}   {seconds:.2f} s a step, about "
+    parameters = sum(p.numel() for p in task.network.parameters())
+    return (f"{task.name:<12}{parameters / 1e6:.2f} M parameters   {config.steps} steps of {config.batch_size} x "
+            f"{config.accumulation} images   precision {state.player.precision.mode}   {seconds:.2f} s a step, about "
             f"{duration(seconds * config.steps)} in all   peak memory {peak_memory_gib(device):.2f} GiB")
 
 

@@ -33,6 +33,8 @@ class Task(Protocol):
     name: str               # of the stage and of its log lines
     network: nn.Module      # its parameters are trained
     num_samples: int
+    step: int               # optimiser steps taken so far, set by the loop before every loss
+    opponents: list         # each with name, network, loss(indices, generator) and first_step; may be absent
 
     def loss(self, indices, generator):
         """indices: [B] int64 into the training images. Returns the scalar loss and a dict of scalar metrics."""
@@ -70,21 +72,54 @@ def make_optimizer(network, config: TrainingConfig):
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99))
 
 
+class Player:
+    """A network with what trains it. Most stages have one; an adversary is another, who steps in turn."""
+
+    def __init__(self, network, config: TrainingConfig, device):
+        self.network, self.config = network, config
+        self.optimizer = make_optimizer(network, config)
+        self.precision = MixedPrecision(config.precision, device)
+
+    def backward(self, loss, indices, generator) -> dict:
+        """Add the gradients of one micro-batch's share of loss(indices, generator); returns the loss and metrics."""
+        with self.precision.autocast():
+            value, metrics = loss(indices, generator)
+        self.precision.backward(value / self.config.accumulation)
+        return {"loss": value.detach(), **metrics}
+
+    def update(self, rate: float) -> tuple[float, bool]:
+        """Step with the gradients of all processes: (their norm before clipping, whether weights changed)."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        parameters = list(self.network.parameters())
+        distributed.average_gradients(parameters)
+        norm, stepped = self.precision.step(self.optimizer, parameters, self.config.gradient_clip)
+        self.optimizer.zero_grad(set_to_none=True)
+        return norm, stepped
+
+    def state_dict(self) -> dict:
+        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(),
+                "precision": self.precision.state_dict()}
+
+    def load_state_dict(self, state: dict) -> None:
+        for name in ("network", "optimizer", "precision"):
+            getattr(self, name).load_state_dict(state[name])
+
+
 class TrainingState:
     """Everything that a resumed stage needs, saved and loaded as one."""
 
-    def __init__(self, network, config: TrainingConfig, device, path: Path, bound_to: str = ""):
-        self.network, self.config, self.file, self.bound_to = network, config, RunState(path), bound_to
-        self.optimizer = make_optimizer(network, config)
-        self.precision = MixedPrecision(config.precision, device)
+    def __init__(self, network, config: TrainingConfig, device, path: Path, bound_to: str = "", opponents=()):
+        self.config, self.file, self.bound_to = config, RunState(path), bound_to
+        self.player, *self.opponents = (Player(n, config, device) for n in (network, *opponents))
         self.ema = EMA(network, config.ema_decay)
         self.step = 0
 
     def save(self) -> None:
         if distributed.is_main():
-            self.file.save({"step": self.step, "bound_to": self.bound_to, "network": self.network.state_dict(),
-                            "ema": self.ema.state_dict(), "optimizer": self.optimizer.state_dict(),
-                            "precision": self.precision.state_dict()})
+            self.file.save({"step": self.step, "bound_to": self.bound_to, **self.player.state_dict(),
+                            "ema": self.ema.state_dict(),
+                            "opponents": [opponent.state_dict() for opponent in self.opponents]})
         distributed.barrier()
 
     def resume(self) -> None:
@@ -93,35 +128,35 @@ class TrainingState:
         state = self.file.load()
         check_bound(self.file.path, state, self.bound_to)
         with self.file.must_fit():
-            self.network.load_state_dict(state["network"])
+            self.player.load_state_dict(state)
             self.ema.load_state_dict(state["ema"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.precision.load_state_dict(state["precision"])
+            for opponent, saved in zip(self.opponents, state.get("opponents", []), strict=True):
+                opponent.load_state_dict(saved)
             self.step = state["step"]
 
 
 def optimiser_step(task: Task, state: TrainingState, seed: int, device) -> dict:
-    """One optimiser step over all micro-batches; returns its metrics as floats."""
+    """One optimiser step of every player over all micro-batches; returns their metrics as floats."""
     config, rank, world = state.config, distributed.rank(), distributed.world_size()
     rate = learning_rate(state.step, peak=config.learning_rate, warmup_steps=config.warmup_steps,
                          total_steps=config.steps, schedule=config.schedule)
-    for group in state.optimizer.param_groups:
-        group["lr"] = rate
-    state.optimizer.zero_grad(set_to_none=True)
-    sums: dict = {}
+    opponents = [(adversary, player) for adversary, player in zip(getattr(task, "opponents", ()), state.opponents)
+                 if state.step >= adversary.first_step]
+    task.step, sums = state.step, {}
     for micro in range(config.accumulation):
         position = (state.step * config.accumulation + micro) * world + rank
         indices = batch_indices(task.num_samples, config.batch_size, position, seed)
         torch.manual_seed(step_seed(seed, rank, state.step, micro))               # dropout
         generator = torch.Generator(device).manual_seed(step_seed(seed, rank, state.step, micro, 1))
-        with state.precision.autocast():
-            loss, metrics = task.loss(indices, generator)
-        state.precision.backward(loss / config.accumulation)
-        for name, value in {"loss": loss.detach(), **metrics}.items():
+        metrics = state.player.backward(task.loss, indices, generator)
+        for adversary, player in opponents:
+            found = player.backward(adversary.loss, indices, generator)
+            metrics |= {f"{adversary.name}_{key}": value for key, value in found.items()}
+        for name, value in metrics.items():
             sums[name] = sums.get(name, 0.0) + float(value) / config.accumulation
-    parameters = list(task.network.parameters())
-    distributed.average_gradients(parameters)
-    norm, stepped = state.precision.step(state.optimizer, parameters, config.gradient_clip)
+    norm, stepped = state.player.update(rate)
+    for _, player in opponents:
+        player.update(rate)
     if stepped:
         state.ema.update()
     state.step += 1
@@ -135,7 +170,8 @@ def train(task: Task, config: TrainingConfig, folder: Path, *, seed: int, device
     state is good for no other.  Raises Interrupted after a signal, with all saved;
     RunError if the loss stops being finite or the disk is full.
     """
-    state = TrainingState(task.network, config, device, folder / task.name / "state.pt", bound_to)
+    opponents = [adversary.network for adversary in getattr(task, "opponents", ())]
+    state = TrainingState(task.network, config, device, folder / task.name / "state.pt", bound_to, opponents)
     state.resume()
     task.network.train()
     recent: list[dict] = []

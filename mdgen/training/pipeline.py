@@ -11,10 +11,13 @@ from mdgen.errors import RequestError
 from mdgen.run_folder import RunFolder, Users, refuse_file
 from mdgen.training import distributed
 from mdgen.training.diffusion import train_diffusion
+from mdgen.training.image_loss import resolve_perceptual
+from mdgen.training.joint import train_joint
 from mdgen.training.logger import ShowProgress
 from mdgen.training.vae import train_vae
 
-STAGES = {"vae": (train_vae,), "diffusion": (train_diffusion,), "all": (train_vae, train_diffusion)}
+STAGES = {"vae": (train_vae,), "diffusion": (train_diffusion,), "joint": (train_joint,),
+          "all": (train_vae, train_diffusion)}
 
 
 def resolve_data_dir(config: Config, data_dir: Path | None, output_dir: Path) -> Path:
@@ -51,6 +54,8 @@ def open_run(config: Config, data_dir: Path | None, output_dir: Path, num_users:
         raise RequestError(f"--output-dir {output_dir} lies in the data folder {data_dir}, where the run would be "
                            "taken for a user; give a folder outside it")
     make_schedule(config.diffusion)   # refuses noise levels that float32 cannot tell apart
+    if config.vae.perceptual_weight or config.joint.perceptual_weight:   # what "auto" stands for here belongs to the run, wherever it is continued
+        config = replace(config, vae=replace(config.vae, perceptual=resolve_perceptual(config.vae)))
     folders = read_users(config, resolve_data_dir(config, data_dir, output_dir), output_dir, num_users)
     split = Split.of(folders, config.data)   # before anything is written: it may refuse the data
     users = Users(folders.users, str(folders.root.resolve()), folders.channels, folders.colormap,
@@ -59,7 +64,7 @@ def open_run(config: Config, data_dir: Path | None, output_dir: Path, num_users:
 
 
 def train_stages(run: RunFolder, split: Split, stages: str, device) -> None:
-    """Train (or resume) the stages named "vae", "diffusion" or "all"."""
+    """Train (or resume) the stages that STAGES lists under this name."""
     for train_stage in STAGES[stages]:
         train_stage(run, split, device)
 

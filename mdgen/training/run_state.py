@@ -146,3 +146,8 @@ def fingerprint(state_dict: dict) -> str:
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
         digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def weights_hash(vae_hash: str, network) -> str:
+    """The manifest's 16 hex digits of a run: they name the VAE, by its hash, and the UNet's weights."""
+    return hashlib.sha256(f"{vae_hash}/{fingerprint(network.state_dict())}".encode()).hexdigest()[:16]

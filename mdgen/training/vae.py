@@ -7,9 +7,10 @@ import torch
 from mdgen.data.pictures import save_rows
 from mdgen.data.splits import Split
 from mdgen.data.transforms import augment
-from mdgen.losses.autoencoder import kl_divergence, reconstruction_error
+from mdgen.losses.autoencoder import kl_divergence
 from mdgen.run_folder import RunFolder
 from mdgen.training.gradient_checkpointing import checkpointed
+from mdgen.training.image_loss import ImageLoss, new_adversary, perceptual_distance
 from mdgen.training.loop import train
 
 
@@ -18,9 +19,10 @@ class VAETask:
 
     name = "vae"
 
-    def __init__(self, run: RunFolder, split: Split, network, device):
+    def __init__(self, run: RunFolder, split: Split, network, image_loss: ImageLoss, device):
         self.run, self.split, self.network, self.device = run, split, network, device
-        self.num_samples = len(split.train)
+        self.num_samples, self.step = len(split.train), 0
+        self.image_loss, self.opponents = image_loss, image_loss.opponents
 
     def loss(self, indices, generator):
         config = self.run.config.vae
@@ -28,9 +30,9 @@ class VAETask:
         images = augment(images, generator, gain=config.augment_gain, max_shift=config.augment_shift)
         images = images.contiguous(memory_format=torch.channels_last)
         reconstruction, mean, log_variance = self.network(images, generator)
-        error = reconstruction_error(reconstruction, images, config.reconstruction)
+        loss, metrics = self.image_loss(reconstruction, images, self.network.decoder[-1].weight, self.step)
         kl = kl_divergence(mean.float(), log_variance.float())
-        return error + config.kl_weight * kl, {"reconstruction": error.detach(), "kl": kl.detach()}
+        return loss + config.kl_weight * kl, metrics | {"kl": kl.detach()}
 
     @torch.inference_mode()
     def reconstruct(self, network, images):
@@ -50,6 +52,15 @@ class VAETask:
         save_rows([images, self.reconstruct(network, images)], path, self.run.users.colormap)
 
 
+def vae_image_loss(run: RunFolder, split: Split, device) -> ImageLoss:
+    """The image losses that the run's configuration asks its autoencoder to meet."""
+    config, distance = run.config.vae, None
+    if config.perceptual_weight:
+        distance = perceptual_distance(config.perceptual, split, run.path / "vae" / "domain_network", device)
+    adversary = new_adversary(config.adversary, run.image_channels, run.config.vae_training.steps, device)
+    return ImageLoss(config.reconstruction, distance, config.perceptual_weight, adversary)
+
+
 def train_vae(run: RunFolder, split: Split, device) -> None:
     """Train (or resume) the VAE of a run; its state and previews land in the run folder."""
     torch.manual_seed(run.config.seed)   # initial weights: the same in every process and after every resume
@@ -58,5 +69,5 @@ def train_vae(run: RunFolder, split: Split, device) -> None:
         network.run_block = checkpointed
     network.fit_patch_basis(split.train_images(rows) for rows in torch.arange(len(split.train)).split(256))
     network.to(device, memory_format=torch.channels_last)
-    task = VAETask(run, split, network, device)
+    task = VAETask(run, split, network, vae_image_loss(run, split, device), device)
     train(task, run.config.vae_training, run.path, seed=run.config.seed, device=device)

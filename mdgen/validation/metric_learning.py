@@ -16,8 +16,9 @@ from mdgen.losses.metric_learning import (batch_pairs, contrastive_loss, semi_ha
                                           supervised_contrastive_loss, triplet_loss)
 from mdgen.models.siamese import SiameseNetwork
 from mdgen.training import distributed
+from mdgen.training.classifier import AUGMENTATION, IdentityTask, outputs, train_kept
 from mdgen.validation.diversity import INDEPENDENT_GAP
-from mdgen.validation.judges import AUGMENTATION, JudgeTask, outputs, train_kept, training_key
+from mdgen.validation.judges import training_key
 from mdgen.validation.verification import verification
 
 SIAMESE_VERSION = 1   # raise it when the judge's network or training changes: it is then trained anew
@@ -26,7 +27,7 @@ LOSSES = {"contrastive": lambda embeddings, users: contrastive_loss(*batch_pairs
           "nt_xent": supervised_contrastive_loss}
 
 
-class SiameseTask(JudgeTask):
+class SiameseTask(IdentityTask):
     """Tell users apart in batches of P users with K images each; a sample is a user. Validate by verification."""
 
     name = "siamese"

@@ -3,37 +3,14 @@
 from pathlib import Path
 
 import numpy as np
-from torch.nn import functional as F
 
 from mdgen.config import EvaluationConfig
 from mdgen.data.splits import Split
-from mdgen.data.transforms import augment
-from mdgen.models.classifier import UserClassifier
 from mdgen.training import distributed
-from mdgen.validation.judges import AUGMENTATION, JudgeTask, outputs, train_kept, training_key
+from mdgen.training.classifier import new_classifier_task, train_kept
+from mdgen.validation.judges import training_key
 
 JUDGE_VERSION = 1   # raise it when the judge's network or training changes: it is then trained anew
-
-
-class ClassifierTask(JudgeTask):
-    """Recognise the user of an augmented training image; validate on held-out ones."""
-
-    name = "judge"
-
-    @property
-    def num_samples(self):
-        return len(self.split.train)
-
-    def loss(self, indices, generator):
-        images = self.split.train_images(indices).to(self.device)                # [B, C, H, W]
-        users = self.split.train_users[indices].to(self.device)
-        logits = self.network(augment(images, generator, **AUGMENTATION))
-        accuracy = (logits.argmax(dim=1) == users).float().mean()
-        return F.cross_entropy(logits, users), {"accuracy": accuracy}
-
-    def validate(self, network) -> dict:
-        logits = outputs(network, self.split.folders, self.split.validation, self.device)
-        return {"accuracy": float((logits.argmax(dim=1) == self.split.validation_users).float().mean())}
 
 
 def judge_key(split: Split, config: EvaluationConfig, seed: int) -> str:
@@ -47,14 +24,10 @@ def train_judge(split: Split, config: EvaluationConfig, folder: Path, *, seed: i
 
     Kept in folder/<key>/, so that the same judge is trained once and an interrupted training continues.
     """
-    def make_task():
-        network = UserClassifier(split.folders.images.shape[1], len(split.folders.users))
-        return ClassifierTask(split, network.to(device), device)
-
     key = judge_key(split, config, seed)
     share = max(1, config.classifier_batch_size // distributed.world_size())   # the key knows no processes
-    return train_kept(make_task, Path(folder) / key, steps=config.classifier_steps, batch_size=share,
-                      learning_rate=config.classifier_learning_rate, seed=seed, device=device), key
+    return train_kept(lambda: new_classifier_task(split, device), Path(folder) / key, steps=config.classifier_steps,
+                      batch_size=share, learning_rate=config.classifier_learning_rate, seed=seed, device=device), key
 
 
 def recognition(probabilities, users) -> dict:

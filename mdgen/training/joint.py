@@ -1,0 +1,94 @@
+"""Joint fine-tuning: the decoder learns on what the UNet makes of a latent, and the UNet what that looks like.
+
+A decoder trained on encoded images has never seen what sampling gives it: latents that are off by a little everywhere.
+Here it decodes, for half of every batch, latents that the UNet has cleaned of moderate noise, and must still meet the
+image: pixels, perceptual distance, adversary. The gradient goes through both networks, beside the UNet's usual loss
+on all noise levels. The encoder and the latents stay as they are. The results are new weights in RUN/joint/; those of
+the stages before are never touched, so that deleting the folder undoes all of it.
+"""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from mdgen.data.latents import LatentCache
+from mdgen.data.splits import Split
+from mdgen.diffusion.objective import Denoiser, diffusion_loss, make_schedule
+from mdgen.run_folder import RunFolder
+from mdgen.training.diffusion import DiffusionTask, cache_latents
+from mdgen.training.gradient_checkpointing import checkpointed
+from mdgen.training.image_loss import ImageLoss, new_adversary, perceptual_distance
+from mdgen.training.loop import train
+from mdgen.training.run_state import weights_hash
+
+
+class JointTask:
+    """Decode cleaned and clean latents of training images; validate as the diffusion stage does."""
+
+    name = "joint"
+
+    def __init__(self, run: RunFolder, split: Split, vae, denoiser: Denoiser, cache: LatentCache,
+                 image_loss: ImageLoss, device):
+        self.run, self.split, self.cache, self.device = run, split, cache, device
+        self.config, self.schedule = run.config, make_schedule(run.config.diffusion)
+        self.statistics, self.num_samples, self.step = cache.statistics.to(device), len(cache.users), 0
+        self.network = nn.ModuleDict({"vae": vae, "unet": denoiser.network}).requires_grad_(True)
+        for part in (vae.analysis, vae.encoder):
+            part.requires_grad_(False)
+        self.image_loss, self.opponents = image_loss, image_loss.opponents
+
+    def loss(self, indices, generator):
+        """The UNet's own loss on the batch, and the image loss: half of it decoded from cleaned latents."""
+        vae, unet = self.network["vae"], self.network["unet"]
+        latents = self.cache.draw(indices, torch.Generator().manual_seed(generator.initial_seed()))
+        latents = latents.to(self.device, memory_format=torch.channels_last)              # [B, c, h, w]
+        users = self.cache.users[indices].to(self.device)
+        denoising, error = diffusion_loss(unet, self.schedule, self.config.diffusion, latents, users, generator)
+        half = (len(latents) + 1) // 2
+        cleaned = self.clean(latents[:half], users[:half], generator)
+        decoded = vae.decode(self.statistics.restore(torch.cat([cleaned, latents[half:]])))
+        images = self.split.train_images(indices).to(self.device)                         # [B, C, H, W]
+        look, metrics = self.image_loss(decoded, images, vae.decoder[-1].weight, self.step)
+        return denoising + self.config.joint.image_weight * look, {"error": error.mean(), **metrics}
+
+    def clean(self, latents, users, generator):
+        """Noise latents [B, c, h, w] up to joint.noise_limit and let the UNet say what they were."""
+        highest = max(int(self.config.joint.noise_limit * self.schedule.num_timesteps), 1)
+        t = torch.randint(highest, users.shape, generator=generator, device=self.device)
+        noise = torch.randn(latents.shape, generator=generator, device=self.device)
+        denoiser = Denoiser(self.network["unet"], self.schedule, self.config.diffusion.prediction)
+        return denoiser(self.schedule.add_noise(latents, noise, t), t, users)
+
+    def validate(self, network) -> dict:
+        return self.diffusion_view(network).validate(network["unet"])
+
+    def preview(self, network, path: Path) -> None:
+        self.diffusion_view(network).preview(network["unet"], path)
+
+    def diffusion_view(self, network) -> DiffusionTask:
+        """The diffusion stage's task around these networks, for what both stages show."""
+        return DiffusionTask(self.run, self.split, network["vae"], self.cache, self.device)
+
+
+def joint_image_loss(run: RunFolder, split: Split, device) -> ImageLoss:
+    config, joint = run.config.vae, run.config.joint
+    distance = None
+    if joint.perceptual_weight:
+        distance = perceptual_distance(config.perceptual, split, run.path / "vae" / "domain_network", device)
+    adversary = new_adversary(joint.adversary, run.image_channels, run.config.joint_training.steps, device)
+    return ImageLoss(config.reconstruction, distance, joint.perceptual_weight, adversary)
+
+
+def train_joint(run: RunFolder, split: Split, device) -> None:
+    """Train (or resume) the joint stage of a run whose VAE and UNet are trained, from their averaged weights."""
+    vae, vae_hash = run.load_vae(device)
+    denoiser = run.load_denoiser(device, vae_hash=vae_hash)
+    bound_to = weights_hash(vae_hash, denoiser.network)
+    cache = cache_latents(run, split, vae, vae_hash)
+    torch.manual_seed(run.config.seed)   # of the adversary's first weights
+    task = JointTask(run, split, vae, denoiser, cache, joint_image_loss(run, split, device), device)
+    if run.config.joint_training.gradient_checkpointing:
+        vae.run_block = denoiser.network.run_block = checkpointed
+    train(task, run.config.joint_training, run.path, seed=run.config.seed, device=device,
+          bound_to=bound_to)
