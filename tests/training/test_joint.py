@@ -1,0 +1,84 @@
+from dataclasses import replace
+import shutil
+
+import pytest
+import torch
+
+from mdgen.config import AdversaryConfig
+from mdgen.errors import RequestError
+from mdgen.run_folder import RunFolder
+from mdgen.training.joint import JointTask, joint_image_loss, train_joint
+
+CPU = torch.device("cpu")
+
+
+def short(run, steps=3):
+    """The run with a joint stage of a few steps, with an adversary from the first one on."""
+    config = run.config
+    training = replace(config.joint_training, steps=steps, batch_size=6, warmup_steps=0, precision="off")
+    joint = replace(config.joint, adversary=AdversaryConfig(weight=0.5, width=8, start=0.0, ramp=0.2))
+    return replace(run, config=replace(config, joint_training=training, joint=joint))
+
+
+@pytest.fixture
+def joined(tiny_run, split, contents):
+    run = short(RunFolder.open(tiny_run))
+    before = contents(run.path)
+    train_joint(run, split, CPU)
+    return run, before
+
+
+def test_it_writes_new_weights_and_leaves_every_other_file_alone(joined, contents):
+    run, before = joined
+    after = contents(run.path)
+    changed = {name for name in after if before.get(name) != after[name]}
+    assert changed == {"joint/state.pt", "log.jsonl", "previews/joint_000003.png"}
+    assert after["log.jsonl"].startswith(before["log.jsonl"])
+
+
+def test_encoder_and_latents_stay_and_decoder_and_unet_change(joined):
+    run, _ = joined
+    vae, denoiser, statistics, first_hash = run.load_generator(stage="diffusion")
+    tuned_vae, tuned_denoiser, tuned_statistics, second_hash = run.load_generator()
+    for name, value in vae.state_dict().items():
+        frozen = name.startswith(("encoder", "analysis"))
+        assert torch.equal(value, tuned_vae.state_dict()[name]) == frozen, name
+    assert torch.equal(statistics.deviation, tuned_statistics.deviation) and first_hash != second_hash
+    pairs = zip(denoiser.network.parameters(), tuned_denoiser.network.parameters())
+    assert any(not torch.equal(a, b) for a, b in pairs)
+
+
+def test_deleting_its_folder_undoes_it(joined, tiny_run):
+    run, _ = joined
+    before = run.load_generator(stage="diffusion")[3]
+    shutil.rmtree(run.path / "joint")
+    assert run.load_generator()[3] == before
+
+
+def test_weights_tuned_from_another_diffusion_stage_are_refused(joined):
+    run, _ = joined
+    path = run.path / "diffusion" / "state.pt"
+    state = torch.load(path, weights_only=True)
+    state["ema"]["average"]["conv_out.bias"] += 1.0
+    torch.save(state, path)
+    with pytest.raises(RequestError, match="joint"):
+        run.load_generator()
+
+
+def test_the_decoder_learns_what_cleaned_latents_look_like(tiny_run, split):
+    """Pixels alone: decoding the UNet's cleaned latents comes nearer to the images than it did before."""
+    run = short(RunFolder.open(tiny_run), steps=40)
+    run = replace(run, config=replace(run.config, joint=replace(run.config.joint, adversary=AdversaryConfig(weight=0.0)),
+                                      joint_training=replace(run.config.joint_training, learning_rate=1e-3)))
+
+    @torch.no_grad()
+    def error(vae, denoiser):
+        cache = run.load_latents(run.load_vae()[1])
+        task = JointTask(run, split, vae, denoiser, cache, joint_image_loss(run, split, CPU), CPU)
+        rows, generator = torch.arange(len(split.train)), torch.Generator().manual_seed(0)
+        cleaned = task.clean(cache.means, cache.users, generator)
+        return float((vae.decode(cache.statistics.restore(cleaned)) - split.train_images(rows)).square().mean())
+
+    before = error(*run.load_generator()[:2])
+    train_joint(run, split, CPU)
+    assert error(*run.load_generator()[:2]) < 0.9 * before
