@@ -69,6 +69,7 @@ class TrainingConfig:
     ema_decay: float = 0.999
     precision: str = "auto"             # auto | bf16 | fp16 | off
     gradient_checkpointing: bool = False
+    snapshot_at: float = 0.0            # share of the steps at which early.pt keeps the average; 0 keeps none
     preview_every: int = 1000           # steps; 0 only at the end
     save_every: int = 500               # steps
 
@@ -79,7 +80,10 @@ class SamplingConfig:
     steps: int = 25
     spacing: str = "trailing"           # leading | trailing | linspace
     eta: float = 0.0                    # DDIM's share of DDPM noise
-    guidance_scale: float = 1.5         # 1 is plain conditional sampling
+    guidance: str = "free"              # free | auto | classifier
+    guidance_scale: float = 1.5         # free, auto: 1 is plain; classifier: times the gradient, 0 is plain (about free's
+                                        # minus 1). Plain is the conditional denoiser alone
+    guidance_interval: tuple[float, float] = (0.0, 1.0)   # plain outside; t/T from 0 (clean) to 1 (noise), ends included
     batch_size: int = 64
 
 
@@ -107,6 +111,7 @@ class Config:
     unet: UNetConfig = field(default_factory=UNetConfig)
     diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
     diffusion_training: TrainingConfig = field(default_factory=TrainingConfig)
+    classifier_training: TrainingConfig = field(default_factory=lambda: TrainingConfig(steps=400, preview_every=0))
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 

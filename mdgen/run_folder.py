@@ -1,7 +1,7 @@
 """One training run on disk: what it was asked for, whose walks it knows, where each result lies.
 
-    RUN/config.json  users.json  log.jsonl  vae/state.pt  latents/latents.pt  diffusion/state.pt
-        previews/*.png  samples/<user>/*.png + manifest.csv  report/
+    RUN/config.json  users.json  log.jsonl  vae/state.pt  latents/latents.pt  diffusion/state.pt early.pt
+        classifier/state.pt  previews/*.png  samples/<user>/*.png + manifest.csv  report/
 """
 
 import dataclasses
@@ -15,15 +15,18 @@ import torch
 from mdgen.config import Config
 from mdgen.data.latents import LatentCache
 from mdgen.data.user_folders import check_names
+from mdgen.diffusion.guidance import NoisyClassifier
 from mdgen.diffusion.objective import Denoiser, make_schedule
 from mdgen.errors import RequestError, naming
-from mdgen.models import VAE, UNet
+from mdgen.models import VAE, LatentClassifier, UNet
 from mdgen.training import distributed
 from mdgen.training.run_state import RunState, check_bound, fingerprint
 
 # Settings that a resumed run may change: they touch what comes after training, or how long and how often.
 CHANGEABLE = ("sampling", "evaluation", "vae_training.preview_every", "vae_training.save_every",
-              "diffusion_training.steps", "diffusion_training.preview_every", "diffusion_training.save_every")
+              "diffusion_training.steps", "diffusion_training.preview_every", "diffusion_training.save_every",
+              "diffusion_training.snapshot_at", "classifier_training.steps", "classifier_training.preview_every",
+              "classifier_training.save_every")
 
 
 @dataclass(frozen=True)
@@ -98,12 +101,19 @@ class RunFolder:
         return UNet(self.config.vae.latent_channels, len(self.users.names), unet.channels, unet.blocks,
                     unet.attention, unet.embedding_dim, unet.dropout)
 
-    def load_stage(self, stage: str, network, weights: str = "ema", bound_to: str | None = None):
-        """Fill a network from a stage's state file: (network, steps trained); weights: "ema" or "network" (raw).
+    def new_classifier(self) -> LatentClassifier:
+        return LatentClassifier(self.config.vae.latent_channels, len(self.users.names))
 
+    def load_stage(self, stage: str, network, weights: str = "ema", bound_to: str | None = None):
+        """Fill a network from a stage's state file: (network, steps trained).
+
+        weights: "ema" or "network" (raw) at the last saved step, or "early", the average of early.pt.
         bound_to: refuse a state that depends on anything else (see the training loop); None does not ask.
         """
-        state = RunState(self.path / stage / "state.pt")
+        state = RunState(self.path / stage / ("early.pt" if weights == "early" else "state.pt"))
+        if weights == "early" and not state.exists():
+            raise RequestError(f"{self.path} has no early {stage} ({stage}/early.pt is missing); train it anew with --set "
+                               f"{stage}_training.snapshot_at=0.2 and another --output-dir, or use other guidance")
         if not state.exists():
             raise RequestError(f"{self.path} has no trained {stage} yet ({stage}/state.pt is missing); "
                                f"run train.py {stage} with --output-dir {self.path} first")
@@ -111,7 +121,7 @@ class RunFolder:
         if bound_to is not None:
             check_bound(state.path, saved, bound_to)
         with state.must_fit():
-            network.load_state_dict(saved["ema"]["average"] if weights == "ema" else saved[weights])
+            network.load_state_dict(saved[weights] if weights == "network" else saved["ema"]["average"])
             return network.eval(), saved["step"]
 
     def load_vae(self, device="cpu"):
@@ -131,6 +141,17 @@ class RunFolder:
         unet, _ = self.load_stage("diffusion", self.new_unet(), weights, bound_to=vae_hash)
         unet.to(device, memory_format=torch.channels_last)
         return Denoiser(unet, make_schedule(self.config.diffusion), self.config.diffusion.prediction)
+
+    def load_guide(self, device, vae_hash: str):
+        """What the run's kind of guidance needs beside the denoiser, see `guided_by`; RequestError if it is missing."""
+        kind = self.config.sampling.guidance
+        if kind == "auto":
+            return self.load_denoiser(device, "early", vae_hash)
+        if kind == "free":
+            return None
+        network, _ = self.load_stage("classifier", self.new_classifier(), bound_to=vae_hash)
+        network.to(device, memory_format=torch.channels_last).requires_grad_(False)
+        return NoisyClassifier(network, make_schedule(self.config.diffusion))
 
     def load_latents(self, vae_hash: str) -> LatentCache:
         """Raises RequestError if they are missing or made by another VAE."""

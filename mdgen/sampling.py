@@ -37,9 +37,9 @@ class Row:
     run: str
 
 
-def plan(users, per_user: int, seed: int, config: SamplingConfig, run_hash: str) -> list[Row]:
+def plan(users, per_user: int, seed: int, config: SamplingConfig, run_hash: str, guide_hash: str = "") -> list[Row]:
     """All images asked for, user by user; a row depends on its user and index alone, not on its neighbours."""
-    sampler = sampler_name(config)
+    sampler = sampler_name(config, guide_hash)
     return [Row(f"{user}/{user}_{index:05d}.png", user, image_seed(seed, user, index), sampler, config.steps,
                 config.guidance_scale, run_hash)
             for user in users for index in range(per_user)]
@@ -50,10 +50,17 @@ def weights_hash(vae_hash: str, network) -> str:
     return hashlib.sha256(f"{vae_hash}/{fingerprint(network.state_dict())}".encode()).hexdigest()[:16]
 
 
-def sampler_name(config: SamplingConfig) -> str:
-    """The sampler with whatever else changes its images, such as "ddim eta 0.5"."""
+def sampler_name(config: SamplingConfig, guide_hash: str = "") -> str:
+    """The sampler with whatever else changes its images, such as "ddim eta 0.5" or "dpm auto 0f3a within 0.1-0.7".
+
+    guide_hash: names the weights of what guides beside the run's own denoiser, "" for classifier-free guidance.
+    """
+    guide = "" if config.guidance == "free" else f" {config.guidance} {guide_hash}"
+    low, high = config.guidance_interval
+    limits = "" if (low, high) == (0, 1) else f" within {low:g}-{high:g}"
     eta = f" eta {config.eta:g}" if config.sampler == "ddim" and config.eta else ""
-    return f"{config.sampler}{eta}{'' if config.spacing == 'trailing' else f' {config.spacing}'}"
+    spacing = "" if config.spacing == "trailing" else f" {config.spacing}"
+    return f"{config.sampler}{eta}{spacing}{guide}{limits}"
 
 
 def choose_users(run: RunFolder, wanted: list[str] | None) -> list[str]:
@@ -129,7 +136,9 @@ def sample_users(run: RunFolder, folder: Path, *, per_user: int, users: list[str
     vae, vae_hash = run.load_vae(device)
     denoiser = run.load_denoiser(device, weights, vae_hash)
     statistics = run.load_latents(vae_hash).statistics.to(device)
-    rows = plan(names, per_user, seed, run.config.sampling, weights_hash(vae_hash, denoiser.network))
+    guide = run.load_guide(device, vae_hash)
+    rows = plan(names, per_user, seed, run.config.sampling, weights_hash(vae_hash, denoiser.network),
+                fingerprint(guide.network.state_dict()) if guide else "")
     complete = reconcile(folder, rows, overwrite)
     for row in complete:
         (folder / row.file).parent.mkdir(parents=True, exist_ok=True)
@@ -142,7 +151,7 @@ def sample_users(run: RunFolder, folder: Path, *, per_user: int, users: list[str
         batch = mine[start:start + run.config.sampling.batch_size]
         indices = torch.tensor([run.users.names.index(row.user) for row in batch], device=device)
         images = generate(denoiser, vae, statistics, denoiser.schedule, run.config.sampling, indices,
-                          [row.seed for row in batch], run.latent_shape)
+                          [row.seed for row in batch], run.latent_shape, guide)
         for row, pixels in zip(batch, to_pixels(images, run.users.colormap)):
             write_png(folder / row.file, pixels)
         if progress:

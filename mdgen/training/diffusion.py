@@ -34,6 +34,12 @@ def cache_latents(run: RunFolder, split: Split, vae, vae_hash: str) -> LatentCac
     return cache
 
 
+def held_out_latents(vae, statistics, split: Split, device):
+    """Normalised latents of the held-out images, [N, c, h, w], and their users [N], on the device."""
+    mean, _ = vae.encode(split.validation_images().to(device))
+    return statistics.normalise(mean), split.validation_users.to(device)
+
+
 class DiffusionTask:
     """Denoise latents of training images; validate by the same loss on held-out images, at fixed noise."""
 
@@ -59,8 +65,7 @@ class DiffusionTask:
     @torch.inference_mode()
     def validate(self, network) -> dict:
         """The unweighted error on held-out latents; the same times and noise at every call."""
-        mean, _ = self.vae.encode(self.split.validation_images().to(self.device))
-        latents, users = self.statistics.normalise(mean), self.split.validation_users.to(self.device)
+        latents, users = held_out_latents(self.vae, self.statistics, self.split, self.device)
         generator = torch.Generator(self.device).manual_seed(step_seed(self.run.config.seed, -1))
         plain = replace(self.config, label_dropout=0.0)
         errors = [diffusion_loss(network, self.schedule, plain, z, u, generator)[1]
@@ -68,15 +73,19 @@ class DiffusionTask:
         return {"error": float(torch.cat(errors).mean())}
 
     def preview(self, network, path: Path) -> None:
-        """Per user one real held-out image, then drawn ones below it, at the run's sampling settings."""
+        """Per user one real held-out image, then drawn ones below it, at the run's sampling settings.
+
+        Guidance is classifier-free: what the other kinds need may not be there before the training's end.
+        """
+        sampling = replace(self.run.config.sampling, guidance="free")
         names = self.run.users.names[:PREVIEW_USERS]
         users = torch.arange(len(names), device=self.device)
         denoiser = Denoiser(network, self.schedule, self.config.prediction)
         rows = [self.split.one_per_user()[:len(names)]]
         for index in range(PREVIEW_IMAGES):
             seeds = [image_seed(self.run.config.seed, name, index) for name in names]
-            rows.append(generate(denoiser, self.vae, self.statistics, self.schedule, self.run.config.sampling, users,
-                                 seeds, self.run.latent_shape))
+            rows.append(generate(denoiser, self.vae, self.statistics, self.schedule, sampling, users, seeds,
+                                 self.run.latent_shape))
         save_rows(rows, path, self.run.users.colormap)
 
 
