@@ -72,8 +72,8 @@ def refuse_idle_guidance(args, sampling):
 
     given = [f"--{key}" for key in ("guidance", "guidance-interval") if getattr(args, key.replace("-", "_"))]
     if given and sampling.guidance_scale == PLAIN_SCALE[sampling.guidance]:
-        raise RequestError(f"{given[0]} changes nothing at guidance scale {sampling.guidance_scale:g}, which is plain for "
-                           f"guidance {sampling.guidance}; give another --guidance-scale, or leave it out")
+        raise RequestError(f"{given[0]} changes nothing at guidance scale {sampling.guidance_scale:g}, which is plain "
+                           f"for guidance {sampling.guidance}; give another --guidance-scale, or leave it out")
 
 
 def main(argv):

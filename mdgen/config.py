@@ -81,9 +81,10 @@ class SamplingConfig:
     spacing: str = "trailing"           # leading | trailing | linspace
     eta: float = 0.0                    # DDIM's share of DDPM noise
     guidance: str = "free"              # free | auto | classifier
-    guidance_scale: float = 1.5         # free, auto: 1 is plain; classifier: times the gradient, 0 is plain (about free's
-                                        # minus 1). Plain is the conditional denoiser alone
-    guidance_interval: tuple[float, float] = (0.0, 1.0)   # plain outside; t/T from 0 (clean) to 1 (noise), ends included
+    # plain is the conditional denoiser alone: free's and auto's scale 1, but the classifier's 0, whose s adds s times
+    # the gradient of log p(user | x_t), about as much as free's 1 + s
+    guidance_scale: float = 1.5
+    guidance_interval: tuple[float, float] = (0.0, 1.0)   # of t/T, 0 clean to 1 noise; plain outside
     batch_size: int = 64
 
 

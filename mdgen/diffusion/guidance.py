@@ -61,7 +61,8 @@ def classifier_guidance(denoiser, classifier, schedule, scale: float):
 def log_probability_gradient(classifier, x_t, t, user):
     """Gradient of log p(user | x_t, t) with respect to x_t: [B, c, h, w]."""
     with torch.inference_mode(False), torch.enable_grad():
-        x_t, t, user = x_t.detach().clone().requires_grad_(), t.clone(), user.clone()   # autograd takes no inference ones
+        # copies, since autograd takes no tensors made in inference mode
+        x_t, t, user = x_t.detach().clone().requires_grad_(), t.clone(), user.clone()
         log_p = classifier(x_t, t).log_softmax(dim=1).gather(1, user[:, None])
         return torch.autograd.grad(log_p.sum(), x_t)[0]
 

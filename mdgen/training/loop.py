@@ -88,7 +88,7 @@ class TrainingState:
         distributed.barrier()
 
     def keep_early(self) -> None:
-        """early.pt beside the state: the average as it is now, the weak model of autoguidance. Kept once, never remade."""
+        """Write the average as it is now, autoguidance's weak model, to early.pt; what is there already stays."""
         early = RunState(self.file.path.with_name("early.pt"))
         if distributed.is_main() and not early.exists():
             early.save({"step": self.step, "bound_to": self.bound_to, "ema": self.ema.state_dict()})

@@ -7,7 +7,8 @@ from mdgen.validation.features import EXTRACTOR
 from mdgen.validation.page import number, page, table
 
 DISTANCE = f"fd_{EXTRACTOR}"
-FIGURES = {"accuracy": "share recognised as the wanted user", "diversity": "diversity within a user, over training images'",
+FIGURES = {"accuracy": "share recognised as the wanted user",
+           "diversity": "diversity within a user, over training images'",
            DISTANCE: "Fréchet distance to training images", "fine_texture": "fine texture, over training images'",
            "copy_rate": "share of copies"}
 CHARTS = "accuracy", "diversity", DISTANCE
@@ -59,9 +60,9 @@ def render(results: dict) -> str:
     """The whole page."""
     charts = "".join(f'<div class="chart">{chart(results, figure)}</div>' for figure in CHARTS)
     return page("Sweep of guidance", f"<h1>Guidance {escape(results['guidance'])}: how strong, and where</h1>"
-                f"<p><strong>{escape(best_line(results).capitalize())}.</strong> The rule: {escape(results['rule'])}.</p>"
-                "<p>Too weak, and users are not recognised; too strong, and images of one user are all alike. The interval "
-                "is the share of noise levels at which guidance acts, 0 clean to 1 noise. Judged by a classifier trained on "
-                f"real images alone. {escape(count_line(results))}.</p>{charts}"
+                f"<p><strong>{escape(best_line(results))}.</strong> The rule: {escape(results['rule'])}.</p>"
+                "<p>Too weak, and users are not recognised; too strong, and images of one user are all alike. Within: the "
+                "share of noise levels at which guidance acts, 0 clean to 1 noise. Judged by a classifier trained on real "
+                f"images alone. {escape(count_line(results))}.</p>{charts}"
                 + table(["scale", "within", *FIGURES], cells(results))
                 + f"<footer><code>{escape(results['command'])}</code></footer>")

@@ -109,8 +109,8 @@ def test_the_network_classifier_shifts_by_finite_amounts_at_every_level_under_in
     network = LatentClassifier(2, NULL, width=8, embedding_dim=16).eval()
     shifts = []
     with torch.inference_mode():
-        guided = classifier_guidance(lambda x, t, user: torch.zeros_like(x), NoisyClassifier(network, SCHEDULE), SCHEDULE,
-                                     1.0)
+        classifier = NoisyClassifier(network, SCHEDULE)
+        guided = classifier_guidance(lambda x, t, user: torch.zeros_like(x), classifier, SCHEDULE, 1.0)
         for level in (0, 500, 990, 998, 999):
             shifts.append(guided(torch.randn(4, 2, 4, 6), torch.full((4,), level), torch.arange(4) % NULL).abs().max())
     assert all(0 < shift < 10 for shift in shifts[:-1]) and shifts[-1] == 0, shifts
@@ -124,7 +124,8 @@ def test_autoguidance_is_the_closed_form_and_one_is_the_strong_model_at_its_pric
     x, t, user = torch.randn(3, 2, 2, 4), torch.tensor([2, 3, 4]), torch.tensor([2, 0, 1])
     found = autoguidance(strong, weak, scale)(x, t, user)
     assert sum(strong.sizes) == 3 and sum(weak.sizes) == (0 if scale == 1 else 3)
-    expected = scale * Known()(x, t, user) + (1 - scale) * (x * t[:, None, None, None] + weak.table[user][:, :, None, None])
+    worse = x * t[:, None, None, None] + weak.table[user][:, :, None, None]
+    expected = scale * Known()(x, t, user) + (1 - scale) * worse
     assert torch.allclose(found, expected, atol=1e-4)
 
 
