@@ -54,6 +54,9 @@ def sweep(run: RunFolder, real_dir: Path, report_dir: Path, *, device, guidance:
         raise RequestError(f"--samples-per-user is {per_user}; expected 2 or more, since diversity is between images")
     runs = {config: replace(run, config=replace(run.config, sampling=config))   # checks every value before any work
             for config in map(effective, asked)}
+    _, vae_hash = run.load_vae(device)
+    for at in runs.values():
+        at.load_guide(device, vae_hash)   # refuses what is missing before anything is drawn
     split = read_split(run, Path(real_dir), progress("read real images", "image"))
     folders = {config: drawn(at, Path(report_dir), per_user, device, progress) for config, at in runs.items()}
     judge, key = train_judge(split, run.config.evaluation, run.path / "report" / "judges", seed=run.config.seed,

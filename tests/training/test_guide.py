@@ -39,7 +39,8 @@ def test_it_knows_clean_latents_and_nothing_of_noise(guided):
     vae, vae_hash = run.load_vae()
     guide, cache = run.load_guide("cpu", vae_hash), run.load_latents(vae_hash)
     for level, least, most in ((0, 0.95, 1.0), (999, 0.0, 0.5)):
-        logits = guide(cache.means if level == 0 else torch.randn_like(cache.means), torch.full_like(cache.users, level))
+        latents = torch.randn_like(cache.means) if level else cache.means
+        logits = guide(latents, torch.full_like(cache.users, level))
         accuracy = float((logits.argmax(dim=1) == cache.users).float().mean())
         assert least <= accuracy <= most, level
 
