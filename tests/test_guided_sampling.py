@@ -24,7 +24,7 @@ def test_the_sampler_names_what_changes_images_and_keeps_its_older_names():
     for changes, name in (({}, "dpm"), ({"sampler": "ddim", "eta": 0.5, "spacing": "leading"}, "ddim eta 0.5 leading"),
                           ({"guidance": "auto"}, "dpm auto 0f"),
                           ({"guidance_interval": (0.1, 0.7)}, "dpm within 0.1-0.7"),
-                          ({"guidance": "classifier", "guidance_interval": (0, 0.5)}, "dpm classifier 0f within 0-0.5")):
+                          ({"guidance": "auto", "guidance_interval": (0.0, 0.5)}, "dpm auto 0f within 0-0.5")):
         assert sampler_name(SamplingConfig(**changes), "0f") == name
 
 

@@ -9,6 +9,7 @@ from mdgen.data.latents import LatentCache, encode_latents
 from mdgen.data.pictures import save_rows
 from mdgen.data.splits import Split
 from mdgen.diffusion.generate import generate, image_seed
+from mdgen.diffusion.guidance import PLAIN_SCALE
 from mdgen.diffusion.objective import Denoiser, diffusion_loss, make_schedule
 from mdgen.errors import RequestError
 from mdgen.run_folder import RunFolder
@@ -75,9 +76,11 @@ class DiffusionTask:
     def preview(self, network, path: Path) -> None:
         """Per user one real held-out image, then drawn ones below it, at the run's sampling settings.
 
-        Guidance is classifier-free: what the other kinds need may not be there before the training's end.
+        Guidance other than classifier-free is left out: what it needs may not be there before the training's end.
         """
-        sampling = replace(self.run.config.sampling, guidance="free")
+        sampling = self.run.config.sampling
+        if sampling.guidance != "free":
+            sampling = replace(sampling, guidance="free", guidance_scale=PLAIN_SCALE["free"])
         names = self.run.users.names[:PREVIEW_USERS]
         users = torch.arange(len(names), device=self.device)
         denoiser = Denoiser(network, self.schedule, self.config.prediction)

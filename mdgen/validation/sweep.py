@@ -45,7 +45,8 @@ def sweep(run: RunFolder, real_dir: Path, report_dir: Path, *, device, guidance:
 
     guidance, scales, intervals: default the run's kind, SCALES of it, INTERVALS. real_dir: see `read_sets`.
     progress: called as progress(label, unit) -> callable(done, total). Images stay in report_dir/sweep/<settings>/, so
-    that a later sweep draws only what it lacks; all else but the scale and the interval is the run's sampling.
+    that a later sweep draws only what it lacks. All settings start from the same noise, by the run's seed; all else but
+    scale and interval is the run's sampling.
     Raises RequestError for settings out of range, and where guidance lacks what it needs.
     """
     progress = progress or (lambda *label: None)

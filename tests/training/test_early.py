@@ -10,8 +10,9 @@ from mdgen.config import TrainingConfig
 from mdgen.training.loop import Interrupted, train
 from mdgen.training.run_state import RunState
 
+# the average is kept at step 5, which no save falls on
 CONFIG = TrainingConfig(steps=12, batch_size=4, learning_rate=0.05, warmup_steps=2, schedule="constant",
-                        preview_every=0, save_every=3, precision="off", snapshot_at=0.4)   # step 5, which no save falls on
+                        preview_every=0, save_every=3, precision="off", snapshot_at=0.4)
 
 
 class Line:

@@ -9,6 +9,7 @@ import torch
 from mdgen.errors import RequestError
 from mdgen.run_folder import RunFolder
 from mdgen.sampling import sample_users
+from mdgen.training.diffusion import DiffusionTask
 from mdgen.training.guide import train_classifier
 from mdgen.training.logger import read_log
 
@@ -58,3 +59,13 @@ def test_without_it_guidance_is_refused_with_the_stage_to_run(trained, tmp_path)
     with pytest.raises(RequestError, match="no trained classifier yet .* run train.py classifier"):
         sample_users(configured(trained), tmp_path / "s", per_user=1)
     assert not (tmp_path / "s").exists()
+
+
+def test_a_preview_leaves_out_guidance_that_may_not_be_there_yet(trained, split, tmp_path):
+    plain = RunFolder.open(trained)
+    plain = replace(plain, config=replace(plain.config, sampling=replace(plain.config.sampling, guidance_scale=1.0)))
+    for name, run in (("classifier", configured(trained, guidance_scale=0.5)), ("plain", plain)):
+        vae, vae_hash = run.load_vae()
+        task = DiffusionTask(run, split, vae, run.load_latents(vae_hash), torch.device("cpu"))
+        task.preview(run.load_denoiser().network, tmp_path / f"{name}.png")
+    assert (tmp_path / "classifier.png").read_bytes() == (tmp_path / "plain.png").read_bytes()
