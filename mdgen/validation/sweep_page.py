@@ -60,7 +60,7 @@ def render(results: dict) -> str:
     """The whole page."""
     charts = "".join(f'<div class="chart">{chart(results, figure)}</div>' for figure in CHARTS)
     return page("Sweep of guidance", f"<h1>Guidance {escape(results['guidance'])}: how strong, and where</h1>"
-                f"<p><strong>{escape(best_line(results))}.</strong> The rule: {escape(results['rule'])}.</p>"
+                f"<p><strong>{escape(best_line(results).capitalize())}.</strong> The rule: {escape(results['rule'])}.</p>"
                 "<p>Too weak, and users are not recognised; too strong, and images of one user are all alike. Within: "
                 "the share of noise levels at which guidance acts, 0 clean to 1 noise. Judged by a classifier trained "
                 f"on real images alone. {escape(count_line(results))}.</p>{charts}"
