@@ -1,8 +1,8 @@
 """Judge a run and what it has drawn: `python evaluate.py samples RUN`.
 
 samples writes RUN/report/index.html, report.json and contact_sheet.png, and prints the verdict and the figures with
-their floors and ceilings. vae judges the autoencoder on its own, check whether the parts of a run fit together,
-environment says what is installed.
+their floors and ceilings. vae judges the autoencoder on its own, check whether the parts of a run fit together, sweep
+draws and judges a few images at several strengths of guidance, environment says what is installed.
 """
 
 import argparse
@@ -11,13 +11,12 @@ from pathlib import Path
 
 from mdgen import commandline
 
-LATER = {"sweep": "sweeping guidance scale and interval"}
-
 # which flags a task reads; any other one is refused, since a flag that does nothing misleads
 FLAGS = {"samples": {"real", "held_out", "fake", "report_dir", "threshold", "strict", "inception_weights",
                      "download_weights", "resize", "device"},
          "vae": {"real", "report_dir", "strict", "lpips_weights", "device"},
          "check": {"device"},
+         "sweep": {"real", "report_dir", "guidance", "scales", "intervals", "samples_per_user", "device"},
          "environment": {"inception_weights", "lpips_weights"}}
 
 EXAMPLES = """examples:
@@ -26,13 +25,14 @@ EXAMPLES = """examples:
   python evaluate.py samples runs/mine --held-out other_day/ --threshold copy_rate=0.01 --threshold fid=off --strict
   python evaluate.py vae runs/mine
   python evaluate.py check runs/mine
+  python evaluate.py sweep runs/mine --scales 1 1.5 2 3 --intervals 0-1 0.1-0.7
   python evaluate.py environment"""
 
 
 def parser():
     p = commandline.Parser(prog="evaluate.py", description=__doc__, epilog=EXAMPLES,
                            formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("task", choices=[*FLAGS, *LATER], metavar="|".join(FLAGS))
+    p.add_argument("task", choices=list(FLAGS), metavar="|".join(FLAGS))
     p.add_argument("run", type=Path, nargs="?", metavar="RUN", help="the output folder of train.py")
     p.add_argument("--model-dir", type=Path, help="the same as RUN, for old command lines")
     p.add_argument("--real", type=Path, metavar="DIR", help="real user folders (default: those the run was trained on)")
@@ -51,6 +51,12 @@ def parser():
     p.add_argument("--resize", choices=["pytorch-fid", "clean-fid", "torch-fidelity"],
                    help="how images are brought to Inception's 299 pixels (default: pytorch-fid)")
     p.add_argument("--lpips-weights", type=Path, metavar="DIR", help="the LPIPS weights")
+    p.add_argument("--guidance", choices=["free", "auto", "classifier"], help="what sweep sweeps (default: the run's)")
+    p.add_argument("--scales", type=float, nargs="+", metavar="SCALE",
+                   help="default: 1 1.5 2 3, for a classifier 0 0.5 1 2")
+    p.add_argument("--intervals", nargs="+", metavar="LOW-HIGH",
+                   help="shares of the noise levels, 0 clean to 1 noise, at which guidance acts (default: 0-1 0.1-0.7)")
+    p.add_argument("--samples-per-user", type=int, help="images of every user at each setting (default: 10)")
     p.add_argument("--device", choices=["cpu", "cuda"], help="default: cuda where there is one")
     return p
 
@@ -59,9 +65,6 @@ def main(argv):
     args = parser().parse_args(argv)
     from mdgen.errors import RequestError
 
-    if args.task in LATER:
-        raise RequestError(f"evaluate.py {args.task} ({LATER[args.task]}) is not in this version; "
-                           f"expected one of {', '.join(FLAGS)}")
     for flag in sorted(set().union(*FLAGS.values()) - FLAGS[args.task]):
         if getattr(args, flag) is not None:
             raise RequestError(f"--{flag.replace('_', '-')} is not for evaluate.py {args.task}, which would not read "
@@ -71,7 +74,7 @@ def main(argv):
         print("\n".join(describe_environment(args.inception_weights, args.lpips_weights)))
         return commandline.OK
     path = commandline.run_argument(args, f"evaluate.py {args.task} runs/demo")
-    passed = {"samples": judge_samples, "vae": judge_vae, "check": check}[args.task](
+    passed = {"samples": judge_samples, "vae": judge_vae, "check": check, "sweep": sweep_guidance}[args.task](
         args, path, " ".join(["evaluate.py", *argv]))
     return commandline.FAILED if not passed and (args.strict or args.task == "check") else commandline.OK
 
@@ -121,6 +124,27 @@ def judge_vae(args, path, command) -> bool:
         print(f"report: {report_dir / 'vae.json'} and vae.png")
     distributed.shut_down()
     return all(criterion["passed"] for criterion in results["verdict"])
+
+
+def sweep_guidance(args, path, command) -> bool:
+    from mdgen.run_folder import RunFolder
+    from mdgen.training import distributed
+    from mdgen.training.logger import ShowProgress
+    from mdgen.validation.sweep import parse_interval, sweep
+    from mdgen.validation.sweep_page import sweep_summary
+
+    intervals = args.intervals and [parse_interval(text) for text in args.intervals]
+    run = RunFolder.open(path)
+    device = distributed.init_from_environment(args.device)
+    report_dir = args.report_dir or run.path / "report"
+    per_user = 10 if args.samples_per_user is None else args.samples_per_user
+    results = sweep(run, args.real or Path(run.users.data_dir), report_dir, device=device, guidance=args.guidance,
+                    scales=args.scales, intervals=intervals, per_user=per_user, progress=ShowProgress, command=command)
+    if distributed.is_main():
+        print(sweep_summary(results))
+        print(f"report: {report_dir / 'sweep.html'}")
+    distributed.shut_down()
+    return True
 
 
 def check(args, path, command) -> bool:

@@ -26,8 +26,13 @@ def parser():
     p.add_argument("--sampler", choices=["ddim", "ddpm", "dpm"], help="default: the run's")
     p.add_argument("--steps", type=int, help="denoiser evaluations per image (default: the run's)")
     p.add_argument("--eta", type=float, help="DDIM's share of DDPM noise, 0 to 1")
+    p.add_argument("--guidance", choices=["free", "auto", "classifier"],
+                   help="away from the null user, from an early checkpoint, or along a classifier's gradient (default: "
+                        "the run's)")
     p.add_argument("--guidance-scale", "--condition-scale", type=float, dest="guidance_scale",
-                   help="uncond + SCALE (cond - uncond); 1 is plain (default: the run's)")
+                   help="uncond + SCALE (cond - uncond); 1 is plain, for a classifier 0 (default: the run's)")
+    p.add_argument("--guidance-interval", type=float, nargs=2, metavar=("LOW", "HIGH"),
+                   help="guide between these shares of the noise levels alone, 0 clean to 1 noise (default: the run's)")
     p.add_argument("--seed", type=int, default=0, help="the same seed, user and index give the same image")
     p.add_argument("--batch-size", type=int, help="images drawn at once (default: the run's)")
     p.add_argument("--weights", choices=["ema", "raw"], default="ema")
@@ -47,7 +52,9 @@ def open_configured(args):
     if args.samples_per_user < 1:
         raise RequestError(f"--samples-per-user is {args.samples_per_user}; expected 1 or more")
     run = RunFolder.open(path)
-    asked = {key: getattr(args, key) for key in ("sampler", "steps", "eta", "guidance_scale", "batch_size")}
+    asked = {key: getattr(args, key) for key in ("sampler", "steps", "eta", "guidance", "guidance_scale",
+                                                   "batch_size")}
+    asked["guidance_interval"] = args.guidance_interval and tuple(args.guidance_interval)
     sampling = replace(run.config.sampling, **{key: value for key, value in asked.items() if value is not None})
     if sampling.steps > run.config.diffusion.num_timesteps:
         raise RequestError(f"--steps is {sampling.steps}; the run has {run.config.diffusion.num_timesteps} noise "
@@ -56,7 +63,19 @@ def open_configured(args):
     if args.eta and sampling.sampler != "ddim":
         raise RequestError(f"--eta is {args.eta}, but sampler {sampling.sampler} has no such setting; add --sampler "
                            "ddim, or leave --eta out")
+    refuse_idle_guidance(args, sampling)
     return replace(run, config=config)
+
+
+def refuse_idle_guidance(args, sampling):
+    """RequestError for a kind or an interval of guidance at the scale that does not guide."""
+    from mdgen.diffusion.guidance import PLAIN_SCALE
+    from mdgen.errors import RequestError
+
+    given = [f"--{key}" for key in ("guidance", "guidance-interval") if getattr(args, key.replace("-", "_"))]
+    if given and sampling.guidance_scale == PLAIN_SCALE[sampling.guidance]:
+        raise RequestError(f"{given[0]} changes nothing at guidance scale {sampling.guidance_scale:g}, which is plain "
+                           f"for guidance {sampling.guidance}; give another --guidance-scale, or leave it out")
 
 
 def main(argv):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mdgen import commandline
 
-STAGES = ("all", "vae", "diffusion", "joint")
+STAGES = ("all", "vae", "diffusion", "joint", "classifier")
 LATER = {"enroll": "enrolling a new person",
          "distill": "distillation to a few steps"}
 
@@ -27,7 +27,7 @@ EXAMPLES = """examples:
 def parser():
     p = commandline.Parser(prog="train.py", description=__doc__, epilog=EXAMPLES,
                            formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("stage", nargs="?", default="all", choices=[*STAGES, *LATER], help="what to train (default: all)")
+    p.add_argument("stage", nargs="?", default="all", choices=[*STAGES, *LATER], help="what to train (default: all, which leaves out the classifier of sample.py --guidance classifier)")
     p.add_argument("--preset", default="small", help="demo, small, standard, memory or quality (default: small)")
     p.add_argument("--data-dir", type=Path, help="a folder with one folder of images per user")
     p.add_argument("--output-dir", type=Path, help="the run folder (default: runs/PRESET)")

@@ -90,6 +90,7 @@ class TrainingConfig:
     ema_decay: float = 0.999
     precision: str = "auto"             # auto | bf16 | fp16 | off
     gradient_checkpointing: bool = False
+    snapshot_at: float = 0.0            # share of the steps at which early.pt keeps the average; 0 keeps none
     preview_every: int = 1000           # steps; 0 only at the end
     save_every: int = 500               # steps
 
@@ -100,7 +101,11 @@ class SamplingConfig:
     steps: int = 25
     spacing: str = "trailing"           # leading | trailing | linspace
     eta: float = 0.0                    # DDIM's share of DDPM noise
-    guidance_scale: float = 1.5         # 1 is plain conditional sampling
+    guidance: str = "free"              # free | auto | classifier
+    # plain is the conditional denoiser alone: free's and auto's scale 1, but the classifier's 0, whose s adds s times
+    # the gradient of log p(user | x_t), about as much as free's 1 + s
+    guidance_scale: float = 1.5
+    guidance_interval: tuple[float, float] = (0.0, 1.0)   # of t/T, 0 clean to 1 noise; plain outside
     batch_size: int = 64
 
 
@@ -131,6 +136,7 @@ class Config:
     joint: JointConfig = field(default_factory=JointConfig)
     joint_training: TrainingConfig = field(default_factory=lambda: TrainingConfig(
         steps=300, learning_rate=2e-4, warmup_steps=20, ema_decay=0.99, preview_every=0))
+    classifier_training: TrainingConfig = field(default_factory=lambda: TrainingConfig(steps=400, preview_every=0))
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 

@@ -4,6 +4,8 @@ import math
 
 from mdgen.errors import RequestError
 
+STAGES = "vae_training", "diffusion_training", "joint_training", "classifier_training"
+
 
 def check(config) -> None:
     """Refuse settings that contradict each other, before any work is done."""
@@ -17,10 +19,11 @@ def check(config) -> None:
         "diffusion.schedule": (config.diffusion.schedule, ("linear", "scaled_linear", "cosine")),
         "diffusion.prediction": (config.diffusion.prediction, ("eps", "x0", "v")),
         "sampling.sampler": (config.sampling.sampler, ("ddim", "ddpm", "dpm")),
+        "sampling.guidance": (config.sampling.guidance, ("free", "auto", "classifier")),
         "sampling.spacing": (config.sampling.spacing, ("leading", "trailing", "linspace")),
         "evaluation.siamese_loss": (config.evaluation.siamese_loss, ("contrastive", "triplet", "nt_xent")),
     }
-    for name in ("vae_training", "diffusion_training", "joint_training"):
+    for name in STAGES:
         training = getattr(config, name)
         choices[f"{name}.precision"] = (training.precision, ("auto", "bf16", "fp16", "off"))
         choices[f"{name}.schedule"] = (training.schedule, ("cosine", "constant"))
@@ -78,15 +81,15 @@ def check_numbers(config) -> None:
                   "evaluation.classifier_learning_rate": config.evaluation.classifier_learning_rate,
                   "evaluation.siamese_learning_rate": config.evaluation.siamese_learning_rate,
                   "evaluation.usefulness_seeds": config.evaluation.usefulness_seeds}
-    shares = {"joint.noise_limit": config.joint.noise_limit, "data.validation_fraction": config.data.validation_fraction, "unet.dropout": config.unet.dropout,
-              "diffusion.label_dropout": config.diffusion.label_dropout, "sampling.eta": config.sampling.eta}
-    for name in ("vae_training", "diffusion_training", "joint_training"):
+    shares = {"data.validation_fraction": config.data.validation_fraction, "unet.dropout": config.unet.dropout,
+              "joint.noise_limit": config.joint.noise_limit, "diffusion.label_dropout": config.diffusion.label_dropout, "sampling.eta": config.sampling.eta}
+    for name in STAGES:
         training = getattr(config, name)
         least_one |= {f"{name}.{key}": getattr(training, key)
                       for key in ("steps", "batch_size", "accumulation", "save_every")}
         least_zero |= {f"{name}.{key}": getattr(training, key) for key in
                        ("learning_rate", "warmup_steps", "weight_decay", "gradient_clip", "preview_every")}
-        shares[f"{name}.ema_decay"] = training.ema_decay
+        shares |= {f"{name}.{key}": getattr(training, key) for key in ("ema_decay", "snapshot_at")}
     for name, adversary in (("vae", config.vae.adversary), ("joint", config.joint.adversary)):
         least_one |= {f"{name}.adversary.{key}": getattr(adversary, key) for key in ("width", "depth")}
         least_zero[f"{name}.adversary.weight"] = adversary.weight
@@ -103,6 +106,10 @@ def check_numbers(config) -> None:
     if not math.isfinite(config.sampling.guidance_scale):
         raise RequestError(f"sampling.guidance_scale is {config.sampling.guidance_scale}; "
                            "expected a number such as 1.5")
+    interval = config.sampling.guidance_interval
+    if len(interval) != 2 or not 0 <= interval[0] < interval[1] <= 1:
+        raise RequestError(f"sampling.guidance_interval is {list(interval)}; expected two shares of the noise levels, "
+                           "LOW < HIGH from 0 (clean) to 1 (noise), such as 0.1 and 0.7")
     if any(width % 2 for width in config.unet.channels):
         raise RequestError(f"unet.channels is {list(config.unet.channels)}; expected even widths")
     for key, value in shares.items():

@@ -15,7 +15,8 @@ def demo() -> Config:
         vae=VAEConfig(blocks=1),
         vae_training=TrainingConfig(steps=300, learning_rate=2e-3, warmup_steps=20, preview_every=0, save_every=300),
         unet=UNetConfig(channels=(48, 96), blocks=1, embedding_dim=192),
-        diffusion_training=TrainingConfig(steps=400, learning_rate=2e-3, warmup_steps=50, preview_every=0),
+        diffusion_training=TrainingConfig(steps=400, learning_rate=2e-3, warmup_steps=50, preview_every=0,
+                                          snapshot_at=0.2),
         sampling=SamplingConfig(steps=20),
         evaluation=EvaluationConfig(classifier_steps=300, siamese_steps=300))
 
@@ -26,7 +27,7 @@ def small() -> Config:
         preset="small",
         vae_training=TrainingConfig(steps=700, learning_rate=2e-3, preview_every=0),
         unet=UNetConfig(blocks=1),
-        diffusion_training=TrainingConfig(steps=1500, learning_rate=2e-3, preview_every=500))
+        diffusion_training=TrainingConfig(steps=1500, learning_rate=2e-3, preview_every=500, snapshot_at=0.2))
 
 
 def standard() -> Config:
@@ -38,7 +39,7 @@ def standard() -> Config:
         vae_training=TrainingConfig(steps=8000, learning_rate=1e-3, preview_every=2000),
         unet=UNetConfig(channels=(96, 192, 288), attention=(False, True, True), embedding_dim=384),
         diffusion_training=TrainingConfig(steps=40000, learning_rate=5e-4, warmup_steps=500, ema_decay=0.9995,
-                                          preview_every=4000, save_every=1000),
+                                          preview_every=4000, save_every=1000, snapshot_at=0.2),
         sampling=SamplingConfig(steps=30))
 
 

@@ -1,7 +1,7 @@
 """One training run on disk: what it was asked for, whose walks it knows, where each result lies.
 
-    RUN/config.json  users.json  log.jsonl  vae/state.pt  latents/latents.pt  diffusion/state.pt
-        previews/*.png  samples/<user>/*.png + manifest.csv  report/
+    RUN/config.json  users.json  log.jsonl  vae/state.pt  latents/latents.pt  diffusion/state.pt early.pt
+        classifier/state.pt  joint/state.pt  previews/*.png  samples/<user>/*.png + manifest.csv  report/
 """
 
 import dataclasses
@@ -11,20 +11,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from mdgen.config import Config
 from mdgen.data.latents import LatentCache
 from mdgen.data.user_folders import check_names
 from mdgen.diffusion.objective import Denoiser, make_schedule
 from mdgen.errors import RequestError, naming
-from mdgen.models import VAE, UNet
+from mdgen.models import VAE, LatentClassifier, UNet
 from mdgen.training import distributed
-from mdgen.training.run_state import RunState, check_bound, fingerprint, weights_hash
+from mdgen.training.run_state import RunState, check_bound, fingerprint
 
 # Settings that a resumed run may change: they touch what comes after training, or how long and how often.
 CHANGEABLE = ("sampling", "evaluation", "vae_training.preview_every", "vae_training.save_every",
               "diffusion_training.steps", "diffusion_training.preview_every", "diffusion_training.save_every",
+              "diffusion_training.snapshot_at", "classifier_training.steps", "classifier_training.preview_every",
+              "classifier_training.save_every",
               "joint")   # joint weights lie beside those of the other stages, bound to them
 
 
@@ -101,12 +102,19 @@ class RunFolder:
         return UNet(self.config.vae.latent_channels, len(self.users.names), unet.channels, unet.blocks,
                     unet.attention, unet.embedding_dim, unet.dropout)
 
-    def load_stage(self, stage: str, network, weights: str = "ema", bound_to: str | None = None):
-        """Fill a network from a stage's state file: (network, steps trained); weights: "ema" or "network" (raw).
+    def new_classifier(self) -> LatentClassifier:
+        return LatentClassifier(self.config.vae.latent_channels, len(self.users.names))
 
+    def load_stage(self, stage: str, network, weights: str = "ema", bound_to: str | None = None):
+        """Fill a network from a stage's state file: (network, steps trained).
+
+        weights: "ema" or "network" (raw) at the last saved step, or "early", the average of early.pt.
         bound_to: refuse a state that depends on anything else (see the training loop); None does not ask.
         """
-        state = RunState(self.path / stage / "state.pt")
+        state = RunState(self.path / stage / ("early.pt" if weights == "early" else "state.pt"))
+        if weights == "early" and not state.exists():
+            raise RequestError(f"{self.path} has no early {stage} for guidance auto ({stage}/early.pt is missing); "
+                               f"train anew with --set {stage}_training.snapshot_at=0.2, or use other guidance")
         if not state.exists():
             raise RequestError(f"{self.path} has no trained {stage} yet ({stage}/state.pt is missing); "
                                f"run train.py {stage} with --output-dir {self.path} first")
@@ -114,7 +122,7 @@ class RunFolder:
         if bound_to is not None:
             check_bound(state.path, saved, bound_to)
         with state.must_fit():
-            network.load_state_dict(saved["ema"]["average"] if weights == "ema" else saved[weights])
+            network.load_state_dict(saved[weights] if weights == "network" else saved["ema"]["average"])
             return network.eval(), saved["step"]
 
     def load_vae(self, device="cpu"):
@@ -134,36 +142,6 @@ class RunFolder:
         unet, _ = self.load_stage("diffusion", self.new_unet(), weights, bound_to=vae_hash)
         unet.to(device, memory_format=torch.channels_last)
         return Denoiser(unet, make_schedule(self.config.diffusion), self.config.diffusion.prediction)
-
-    def load_joint(self, device="cpu", weights: str = "ema"):
-        """(VAE, denoiser) as the joint stage left them; RequestError if it is not trained to its end, or started from
-        other weights than the stages before now have."""
-        vae, vae_hash = self.load_vae(device)
-        denoiser = self.load_denoiser(device, vae_hash=vae_hash)
-        network, step = self.load_stage("joint", nn.ModuleDict({"vae": vae, "unet": denoiser.network}), weights,
-                                        bound_to=weights_hash(vae_hash, denoiser.network))
-        if step < self.config.joint_training.steps:
-            raise RequestError(f"the joint stage of {self.path} is at step {step} of "
-                               f"{self.config.joint_training.steps}; run train.py joint with --output-dir {self.path} "
-                               "to its end, or draw with --stage diffusion")
-        network.to(device, memory_format=torch.channels_last)
-        return vae, denoiser
-
-    def load_generator(self, device="cpu", weights: str = "ema", stage: str | None = None):
-        """All that draws images: (VAE, denoiser, latent statistics, 16 hex digits that name these weights).
-
-        stage: "diffusion" or "joint"; by default joint where there is one.
-        """
-        vae, vae_hash = self.load_vae(device)
-        statistics = self.load_latents(vae_hash).statistics.to(device)
-        if stage is None:
-            stage = "joint" if (self.path / "joint" / "state.pt").exists() else "diffusion"
-        if stage == "diffusion":
-            denoiser = self.load_denoiser(device, weights, vae_hash)
-        else:
-            vae, denoiser = self.load_joint(device, weights)
-            vae_hash = fingerprint(vae.state_dict())
-        return vae, denoiser, statistics, weights_hash(vae_hash, denoiser.network)
 
     def load_latents(self, vae_hash: str) -> LatentCache:
         """Raises RequestError if they are missing or made by another VAE."""

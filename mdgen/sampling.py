@@ -13,11 +13,11 @@ from PIL import Image
 from mdgen.config import SamplingConfig
 from mdgen.data.pictures import grid, to_pixels, write_png
 from mdgen.data.user_folders import EXTENSIONS
-from mdgen.diffusion.generate import generate, image_seed
+from mdgen.diffusion.generate import image_seed
 from mdgen.errors import RequestError
+from mdgen.generator import load_generator
 from mdgen.run_folder import RunFolder, refuse_file, write_text
 from mdgen.training import distributed
-from mdgen.training.run_state import weights_hash
 
 MANIFEST = "manifest.csv"
 SHEET_COLUMNS = 8
@@ -36,18 +36,25 @@ class Row:
     run: str
 
 
-def plan(users, per_user: int, seed: int, config: SamplingConfig, run_hash: str) -> list[Row]:
+def plan(users, per_user: int, seed: int, config: SamplingConfig, run_hash: str, guide_hash: str = "") -> list[Row]:
     """All images asked for, user by user; a row depends on its user and index alone, not on its neighbours."""
-    sampler = sampler_name(config)
+    sampler = sampler_name(config, guide_hash)
     return [Row(f"{user}/{user}_{index:05d}.png", user, image_seed(seed, user, index), sampler, config.steps,
                 config.guidance_scale, run_hash)
             for user in users for index in range(per_user)]
 
 
-def sampler_name(config: SamplingConfig) -> str:
-    """The sampler with whatever else changes its images, such as "ddim eta 0.5"."""
+def sampler_name(config: SamplingConfig, guide_hash: str = "") -> str:
+    """The sampler with whatever else changes its images, such as "ddim eta 0.5" or "dpm auto 0f3a within 0.1-0.7".
+
+    guide_hash: names the weights of what guides beside the run's own denoiser, "" for classifier-free guidance.
+    """
+    guide = "" if config.guidance == "free" else f" {config.guidance} {guide_hash}"
+    low, high = config.guidance_interval
+    limits = "" if (low, high) == (0, 1) else f" within {low:g}-{high:g}"
     eta = f" eta {config.eta:g}" if config.sampler == "ddim" and config.eta else ""
-    return f"{config.sampler}{eta}{'' if config.spacing == 'trailing' else f' {config.spacing}'}"
+    spacing = "" if config.spacing == "trailing" else f" {config.spacing}"
+    return f"{config.sampler}{eta}{spacing}{guide}{limits}"
 
 
 def choose_users(run: RunFolder, wanted: list[str] | None) -> list[str]:
@@ -121,8 +128,8 @@ def sample_users(run: RunFolder, folder: Path, *, per_user: int, users: list[str
     progress(done, total) is called after every batch.
     """
     names = choose_users(run, users)
-    vae, denoiser, statistics, run_hash = run.load_generator(device, weights, stage)
-    rows = plan(names, per_user, seed, run.config.sampling, run_hash)
+    generator = load_generator(run, device, weights, stage)
+    rows = plan(names, per_user, seed, run.config.sampling, generator.weights_hash, generator.guide_hash)
     complete = reconcile(folder, rows, overwrite)
     for row in complete:
         (folder / row.file).parent.mkdir(parents=True, exist_ok=True)
@@ -134,8 +141,7 @@ def sample_users(run: RunFolder, folder: Path, *, per_user: int, users: list[str
     for start in range(0, len(mine), run.config.sampling.batch_size):
         batch = mine[start:start + run.config.sampling.batch_size]
         indices = torch.tensor([run.users.names.index(row.user) for row in batch], device=device)
-        images = generate(denoiser, vae, statistics, denoiser.schedule, run.config.sampling, indices,
-                          [row.seed for row in batch], run.latent_shape)
+        images = generator.draw(indices, [row.seed for row in batch])
         for row, pixels in zip(batch, to_pixels(images, run.users.colormap)):
             write_png(folder / row.file, pixels)
         if progress:

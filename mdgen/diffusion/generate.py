@@ -5,7 +5,7 @@ import hashlib
 import torch
 
 from mdgen.config import SamplingConfig
-from mdgen.diffusion.guidance import classifier_free
+from mdgen.diffusion.guidance import guided_by
 from mdgen.schedulers import sample_ddim, sample_ddpm, sample_dpmpp_2m, spaced_timesteps
 
 
@@ -25,15 +25,15 @@ def initial_noise(seeds, shape, device):
 
 
 @torch.inference_mode()
-def generate(denoiser, vae, statistics, schedule, config: SamplingConfig, users, seeds, shape):
+def generate(denoiser, vae, statistics, schedule, config: SamplingConfig, users, seeds, shape, guide=None):
     """Draw one image per (user, seed).
 
     denoiser: the contract's; vae: with `decode`; statistics: `LatentStatistics`; users: [B] int64 indices;
-    seeds: B integers; shape: (c, h, w) of one latent. Returns [B, C, H, W] in [-1, 1].
+    seeds: B integers; shape: (c, h, w) of one latent; guide: see `guided_by`. Returns [B, C, H, W] in [-1, 1].
     Images do not depend on the batch that they are drawn in, up to the rounding of the device's kernels.
     """
     x_T, generators = initial_noise(seeds, shape, users.device)
-    guided = classifier_free(denoiser, denoiser.network.num_users, config.guidance_scale)
+    guided = guided_by(config, denoiser, schedule, guide)
     timesteps = spaced_timesteps(schedule.num_timesteps, config.steps, config.spacing)
     if config.sampler == "ddim":
         latents = sample_ddim(guided, schedule, x_T, timesteps, users, generators=generators, eta=config.eta)

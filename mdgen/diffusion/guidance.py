@@ -1,6 +1,9 @@
-"""Guidance wraps one denoiser into another."""
+"""Guidance wraps one denoiser into another: contract denoiser(x_t [B,c,h,w], t [B], user [B]) -> x0_hat [B,c,h,w]."""
 
 import torch
+from torch import nn
+
+PLAIN_SCALE = {"free": 1.0, "auto": 1.0, "classifier": 0.0}   # the scale that leaves the denoiser as it is
 
 
 def classifier_free(denoiser, null_user: int, scale: float):
@@ -17,3 +20,97 @@ def classifier_free(denoiser, null_user: int, scale: float):
         return unconditional + scale * (conditional - unconditional)
 
     return guided
+
+
+def autoguidance(denoiser, weak, scale: float):
+    """weak + scale (strong - weak), both for the same user (Karras et al. 2024, arXiv 2406.02507, eq. 3).
+
+    weak: a denoiser with the same errors, only larger ones, such as an earlier checkpoint of the same network. Away
+    from it there are fewer errors and as much variety; no null user takes part. scale 1 is `denoiser` alone.
+    """
+    if scale == 1.0:
+        return denoiser
+
+    def guided(x_t, t, user):
+        worse = weak(x_t, t, user)                                       # [B, c, h, w]
+        return worse + scale * (denoiser(x_t, t, user) - worse)
+
+    return guided
+
+
+def classifier_guidance(denoiser, classifier, schedule, scale: float):
+    """eps - sqrt(1 - alpha-bar) scale grad log p(user | x_t, t) (Dhariwal & Nichol 2021, alg. 2), as a shift of x0_hat.
+
+    classifier(x_t, t) -> logits [B, K] of the real users, differentiable in x_t. In x0_hat the shift is
+    scale (1 - alpha-bar) / sqrt(alpha-bar) grad. Where alpha-bar is 0, x_t is noise alone, no classifier knows
+    anything, and there is none. scale 0 is `denoiser` alone; around the conditional denoiser, scale s of an exact
+    classifier is classifier-free guidance at 1 + s, around an unconditional one at s. It needs no gradient mode of
+    its caller, who may be in inference mode.
+    """
+    if scale == 0.0:
+        return denoiser
+
+    def guided(x_t, t, user):
+        a = schedule.alpha_bar(t, x_t)                                   # [B, 1, 1, 1]
+        factor = torch.where(a > 0, scale * (1 - a) / a.sqrt(), torch.zeros_like(a))
+        return denoiser(x_t, t, user) + factor * log_probability_gradient(classifier, x_t, t, user)
+
+    return guided
+
+
+def log_probability_gradient(classifier, x_t, t, user):
+    """Gradient of log p(user | x_t, t) with respect to x_t: [B, c, h, w]."""
+    with torch.inference_mode(False), torch.enable_grad():
+        # copies, since autograd takes no tensors made in inference mode
+        x_t, t, user = x_t.detach().clone().requires_grad_(), t.clone(), user.clone()
+        log_p = classifier(x_t, t).log_softmax(dim=1).gather(1, user[:, None])
+        return torch.autograd.grad(log_p.sum(), x_t)[0]
+
+
+def within(guided, plain, schedule, interval):
+    """`guided` where the noise level lies in the interval, `plain` elsewhere (Kynkäänniemi et al. 2024, 2404.07724).
+
+    interval: (low, high), shares t/T of the schedule's timesteps, 0 clean to 1 noise, ends included; (0, 1) is
+    always. All images of a batch share t in the samplers here, so t[0] decides. Outside, one pass of `plain` is all.
+    """
+    low, high = interval
+    if (low, high) == (0, 1):
+        return guided
+
+    def limited(x_t, t, user):
+        inside = low <= int(t[0]) / schedule.num_timesteps <= high
+        return (guided if inside else plain)(x_t, t, user)
+
+    return limited
+
+
+def guided_by(config, denoiser, schedule, guide=None):
+    """The denoiser that a SamplingConfig asks for.
+
+    guide: what its kind of guidance needs beside the denoiser: for "auto" the weak denoiser, for "classifier" the
+    classifier, for "free" None. ValueError where it is missing.
+    """
+    if (guide is None) != (config.guidance == "free"):
+        raise ValueError(f"guidance {config.guidance!r} with guide {guide!r}; expected one unless guidance is 'free'")
+    if config.guidance == "free":
+        guided = classifier_free(denoiser, denoiser.network.num_users, config.guidance_scale)
+    elif config.guidance == "auto":
+        guided = autoguidance(denoiser, guide, config.guidance_scale)
+    else:
+        guided = classifier_guidance(denoiser, guide, schedule, config.guidance_scale)
+    return within(guided, denoiser, schedule, config.guidance_interval)
+
+
+class NoisyClassifier(nn.Module):
+    """classifier(x_t [B,c,h,w], t [B]) -> logits [B, K], from a network that sees sqrt(alpha-bar) x_t.
+
+    For Gaussian users the true log p(user | x_t) depends on that product, so its gradient falls with sqrt(alpha-bar).
+    Built in, this keeps the shift of x0_hat, which divides by sqrt(alpha-bar), bounded at every noise level.
+    """
+
+    def __init__(self, network, schedule):
+        super().__init__()
+        self.network, self.schedule = network, schedule
+
+    def forward(self, x_t, t):
+        return self.network(self.schedule.alpha_bar(t, x_t).sqrt() * x_t, t)

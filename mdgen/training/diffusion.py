@@ -9,6 +9,7 @@ from mdgen.data.latents import LatentCache, encode_latents
 from mdgen.data.pictures import save_rows
 from mdgen.data.splits import Split
 from mdgen.diffusion.generate import generate, image_seed
+from mdgen.diffusion.guidance import PLAIN_SCALE
 from mdgen.diffusion.objective import Denoiser, diffusion_loss, make_schedule
 from mdgen.errors import RequestError
 from mdgen.run_folder import RunFolder
@@ -32,6 +33,12 @@ def cache_latents(run: RunFolder, split: Split, vae, vae_hash: str) -> LatentCac
                            f"gives {len(split.train)}, or other counts per user; give another --output-dir, or "
                            "restore the images")
     return cache
+
+
+def held_out_latents(vae, statistics, split: Split, device):
+    """Normalised latents of the held-out images, [N, c, h, w], and their users [N], on the device."""
+    mean, _ = vae.encode(split.validation_images().to(device))
+    return statistics.normalise(mean), split.validation_users.to(device)
 
 
 class DiffusionTask:
@@ -59,8 +66,7 @@ class DiffusionTask:
     @torch.inference_mode()
     def validate(self, network) -> dict:
         """The unweighted error on held-out latents; the same times and noise at every call."""
-        mean, _ = self.vae.encode(self.split.validation_images().to(self.device))
-        latents, users = self.statistics.normalise(mean), self.split.validation_users.to(self.device)
+        latents, users = held_out_latents(self.vae, self.statistics, self.split, self.device)
         generator = torch.Generator(self.device).manual_seed(step_seed(self.run.config.seed, -1))
         plain = replace(self.config, label_dropout=0.0)
         errors = [diffusion_loss(network, self.schedule, plain, z, u, generator)[1]
@@ -68,15 +74,21 @@ class DiffusionTask:
         return {"error": float(torch.cat(errors).mean())}
 
     def preview(self, network, path: Path) -> None:
-        """Per user one real held-out image, then drawn ones below it, at the run's sampling settings."""
+        """Per user one real held-out image, then drawn ones below it, at the run's sampling settings.
+
+        Guidance other than classifier-free is left out: what it needs may not be there before the training's end.
+        """
+        sampling = self.run.config.sampling
+        if sampling.guidance != "free":
+            sampling = replace(sampling, guidance="free", guidance_scale=PLAIN_SCALE["free"])
         names = self.run.users.names[:PREVIEW_USERS]
         users = torch.arange(len(names), device=self.device)
         denoiser = Denoiser(network, self.schedule, self.config.prediction)
         rows = [self.split.one_per_user()[:len(names)]]
         for index in range(PREVIEW_IMAGES):
             seeds = [image_seed(self.run.config.seed, name, index) for name in names]
-            rows.append(generate(denoiser, self.vae, self.statistics, self.schedule, self.run.config.sampling, users,
-                                 seeds, self.run.latent_shape))
+            rows.append(generate(denoiser, self.vae, self.statistics, self.schedule, sampling, users, seeds,
+                                 self.run.latent_shape))
         save_rows(rows, path, self.run.users.colormap)
 
 

@@ -122,6 +122,12 @@ class TrainingState:
                             "opponents": [opponent.state_dict() for opponent in self.opponents]})
         distributed.barrier()
 
+    def keep_early(self) -> None:
+        """Write the average as it is now, autoguidance's weak model, to early.pt; what is there already stays."""
+        early = RunState(self.file.path.with_name("early.pt"))
+        if distributed.is_main() and not early.exists():
+            early.save({"step": self.step, "bound_to": self.bound_to, "ema": self.ema.state_dict()})
+
     def resume(self) -> None:
         if not self.file.exists():
             return
@@ -180,6 +186,8 @@ def train(task: Task, config: TrainingConfig, folder: Path, *, seed: int, device
         while state.step < config.steps:
             recent.append(optimiser_step(task, state, seed, device))
             logger.tick(state.step)
+            if config.snapshot_at and state.step == max(1, round(config.snapshot_at * config.steps)):
+                state.keep_early()
             done = state.step == config.steps
             if done or state.step % LOG_EVERY == 0:
                 logger.log(state.step, **{key: sum(m[key] for m in recent) / len(recent) for key in recent[0]})

@@ -11,13 +11,14 @@ from mdgen.errors import RequestError
 from mdgen.run_folder import RunFolder, Users, refuse_file
 from mdgen.training import distributed
 from mdgen.training.diffusion import train_diffusion
+from mdgen.training.guide import train_classifier
 from mdgen.training.image_loss import resolve_perceptual
 from mdgen.training.joint import train_joint
 from mdgen.training.logger import ShowProgress
 from mdgen.training.vae import train_vae
 
 STAGES = {"vae": (train_vae,), "diffusion": (train_diffusion,), "joint": (train_joint,),
-          "all": (train_vae, train_diffusion)}
+          "classifier": (train_classifier,), "all": (train_vae, train_diffusion)}
 
 
 def resolve_data_dir(config: Config, data_dir: Path | None, output_dir: Path) -> Path:
@@ -64,7 +65,7 @@ def open_run(config: Config, data_dir: Path | None, output_dir: Path, num_users:
 
 
 def train_stages(run: RunFolder, split: Split, stages: str, device) -> None:
-    """Train (or resume) the stages that STAGES lists under this name."""
+    """Train (or resume) the stages that a key of STAGES names."""
     for train_stage in STAGES[stages]:
         train_stage(run, split, device)
 
@@ -79,4 +80,5 @@ def with_batch_size(config: Config, batch_size: int) -> Config:
         return replace(training, batch_size=batch_size, accumulation=max(-(-images // batch_size), 1))
 
     return replace(config, vae_training=resize(config.vae_training),
-                   diffusion_training=resize(config.diffusion_training))
+                   diffusion_training=resize(config.diffusion_training),
+                   classifier_training=resize(config.classifier_training))

@@ -12,6 +12,7 @@ from mdgen.data.splits import Split
 from mdgen.diffusion.generate import generate, image_seed
 from mdgen.diffusion.objective import make_schedule
 from mdgen.errors import RequestError, RunError
+from mdgen.generator import load_guide
 from mdgen.run_folder import Users, check_same_images
 from mdgen.schedulers import spaced_timesteps
 from mdgen.schedulers.noise_schedule import PREDICTIONS
@@ -86,7 +87,8 @@ def drawing(parts) -> str:
     config = replace(run.config.sampling, steps=min(run.config.sampling.steps, DRAWING_STEPS))
     drawn = generate(parts.denoiser, parts.vae, parts.latents.statistics.to(parts.device), parts.denoiser.schedule,
                      config, torch.arange(len(names), device=parts.device),
-                     [image_seed(run.config.seed, name, 0) for name in names], run.latent_shape)
+                     [image_seed(run.config.seed, name, 0) for name in names], run.latent_shape,
+                     load_guide(run, parts.device, parts.vae_hash))
     expected = len(names), run.image_channels, run.config.data.height, run.config.data.width
     low, high, contrast = (float(x) for x in (drawn.min(), drawn.max(), drawn.flatten(1).std(dim=1).min()))
     if tuple(drawn.shape) != expected or not -1 <= low <= high <= 1 or not contrast > 0.01:

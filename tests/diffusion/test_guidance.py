@@ -1,7 +1,11 @@
 import pytest
 import torch
 
-from mdgen.diffusion.guidance import classifier_free
+from mdgen.config import SamplingConfig
+from mdgen.diffusion.guidance import (NoisyClassifier, autoguidance, classifier_free, classifier_guidance, guided_by,
+                                      within)
+from mdgen.models import LatentClassifier
+from mdgen.schedulers import NoiseSchedule
 
 NULL = 3
 
@@ -39,3 +43,117 @@ def test_scale_one_costs_one_pass_and_any_other_two():
 def test_the_null_user_is_unmoved_by_guidance():
     x, t, user = torch.randn(1, 2, 2, 4), torch.tensor([5]), torch.tensor([NULL])
     assert torch.allclose(classifier_free(Known(), NULL, 7.0)(x, t, user), Known()(x, t, user), atol=1e-5)
+
+
+SCHEDULE = NoiseSchedule.cosine(1000, zero_terminal_snr=True)
+SHARES = torch.tensor([0.5, 0.3, 0.2])
+MEANS = torch.tensor([[-1.0, 0.6], [0.8, -0.4], [0.2, 1.5]])
+VARIANCES = torch.tensor([0.2, 0.5, 0.1])
+
+
+class Users:
+    """Three users, each an isotropic Gaussian over two channels of one pixel; everything about it is closed form."""
+
+    network = type("", (), {"num_users": NULL})
+
+    def each(self, x_t, t):
+        """alpha-bar [B, 1], x [B, 2], gaps to the noised means [B, K, 2], noised variances [B, K]."""
+        a, x = SCHEDULE.alpha_bar(t, x_t)[:, :, 0, 0], x_t[:, :, 0, 0]
+        return a, x[:, None] - a[..., None].sqrt() * MEANS, a * VARIANCES + 1 - a
+
+    def classifier(self, x_t, t):
+        """Exact log p(user | x_t) + constant (x_t)."""
+        _, gap, variance = self.each(x_t, t)
+        return SHARES.log() - variance.log() - gap.square().sum(-1) / (2 * variance)
+
+    def __call__(self, x_t, t, user):
+        """E[x0 | x_t, user], for the null user E[x0 | x_t]."""
+        a, gap, variance = self.each(x_t, t)
+        answers = MEANS + (a.sqrt() * VARIANCES / variance)[..., None] * gap              # [B, K, 2]
+        share = self.classifier(x_t, t).softmax(dim=1)[..., None]
+        answers = torch.cat([answers, (share * answers).sum(dim=1, keepdim=True)], dim=1)
+        return answers[torch.arange(len(user)), user][:, :, None, None]
+
+    def unconditional(self, x_t, t, user):
+        return self(x_t, t, torch.full_like(user, NULL))
+
+
+def noised(level, count=6):
+    x = torch.randn(count, 2, 1, 1, generator=torch.Generator().manual_seed(level), dtype=torch.float64)
+    return x, torch.full((count,), level), torch.arange(count) % NULL
+
+
+@pytest.mark.parametrize("level", [10, 400, 900, 998])
+def test_the_exact_classifier_turns_the_unconditional_denoiser_into_the_conditional_one(level):
+    users, now = Users(), noised(level)
+    guided = classifier_guidance(users.unconditional, users.classifier, SCHEDULE, 1.0)
+    assert torch.allclose(guided(*now), users(*now), atol=1e-5)
+    assert not torch.allclose(users.unconditional(*now), users(*now), atol=1e-2)
+
+
+@pytest.mark.parametrize("scale", [0.5, 2.0])
+def test_a_classifiers_scale_is_classifier_free_guidance_at_one_more(scale):
+    users, now = Users(), noised(600)
+    found = classifier_guidance(users, users.classifier, SCHEDULE, scale)(*now)
+    assert torch.allclose(found, classifier_free(users, NULL, 1 + scale)(*now), atol=1e-5)
+
+
+def test_where_nothing_is_known_a_classifier_shifts_nothing():
+    users, (x, t, user) = Users(), noised(999)
+    guided = classifier_guidance(users, lambda x, t: x.flatten(1)[:, [0, 1, 0]] * 1e6, SCHEDULE, 5.0)
+    assert torch.equal(guided(x, t, user), users(x, t, user))
+
+
+def test_the_network_classifier_shifts_by_finite_amounts_at_every_level_under_inference_mode():
+    torch.manual_seed(0)
+    network = LatentClassifier(2, NULL, width=8, embedding_dim=16).eval()
+    shifts = []
+    with torch.inference_mode():
+        classifier = NoisyClassifier(network, SCHEDULE)
+        guided = classifier_guidance(lambda x, t, user: torch.zeros_like(x), classifier, SCHEDULE, 1.0)
+        for level in (0, 500, 990, 998, 999):
+            shifts.append(guided(torch.randn(4, 2, 4, 6), torch.full((4,), level), torch.arange(4) % NULL).abs().max())
+    assert all(0 < shift < 10 for shift in shifts[:-1]) and shifts[-1] == 0, shifts
+    assert all(parameter.grad is None for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("scale", [0.0, 1.0, 1.5, 3.0])
+def test_autoguidance_is_the_closed_form_and_one_is_the_strong_model_at_its_price(scale):
+    strong, weak = Known(), Known()
+    weak.table = Known.table * 0.5 + 1
+    x, t, user = torch.randn(3, 2, 2, 4), torch.tensor([2, 3, 4]), torch.tensor([2, 0, 1])
+    found = autoguidance(strong, weak, scale)(x, t, user)
+    assert sum(strong.sizes) == 3 and sum(weak.sizes) == (0 if scale == 1 else 3)
+    worse = x * t[:, None, None, None] + weak.table[user][:, :, None, None]
+    expected = scale * Known()(x, t, user) + (1 - scale) * worse
+    assert torch.allclose(found, expected, atol=1e-4)
+
+
+def test_outside_the_interval_the_plain_denoiser_answers_alone():
+    for level, guides in ((999, False), (701, False), (700, True), (400, True), (100, True), (99, False), (0, False)):
+        denoiser, now = Known(), (torch.randn(2, 2, 2, 4), torch.full((2,), level), torch.tensor([0, 2]))
+        guided = classifier_free(denoiser, NULL, 2.0)
+        found = within(guided, denoiser, SCHEDULE, (0.1, 0.7))(*now)
+        assert sum(denoiser.sizes) == (4 if guides else 2), level
+        assert torch.equal(found, (guided if guides else denoiser)(*now)), level
+        assert guides == (not torch.equal(found, denoiser(*now)))
+
+
+def test_the_full_interval_always_guides():
+    for level in (0, 999):
+        denoiser = Known()
+        within(classifier_free(denoiser, NULL, 2.0), denoiser, SCHEDULE, (0.0, 1.0))(
+            torch.randn(1, 2, 2, 4), torch.tensor([level]), torch.tensor([0]))
+        assert denoiser.sizes == [2]
+
+
+def test_each_kind_asks_for_its_guide():
+    users = Users()
+    for kind, guide in (("auto", None), ("classifier", None), ("free", users)):
+        with pytest.raises(ValueError, match="expected one unless"):
+            guided_by(SamplingConfig(guidance=kind), users, SCHEDULE, guide)
+    now, weak = noised(500), Users().unconditional
+    found = {kind: guided_by(SamplingConfig(guidance=kind, guidance_scale=2.0), users, SCHEDULE, guide)(*now)
+             for kind, guide in (("free", None), ("auto", weak), ("classifier", users.classifier))}
+    assert torch.allclose(found["free"], found["auto"])        # the weak model is the unconditional one
+    assert torch.allclose(found["classifier"], classifier_free(users, NULL, 3.0)(*now), atol=1e-5)

@@ -1,0 +1,77 @@
+"""All that draws images of a run, loaded and bound together."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from mdgen.data.latents import LatentStatistics
+from mdgen.diffusion.generate import generate
+from mdgen.diffusion.guidance import NoisyClassifier
+from mdgen.diffusion.objective import Denoiser, make_schedule
+from mdgen.errors import RequestError
+from mdgen.models import VAE
+from mdgen.run_folder import RunFolder
+from mdgen.training.run_state import fingerprint, weights_hash
+
+
+@dataclass(frozen=True)
+class Generator:
+    """The networks of a run as one stage left them, with what guides them.
+
+    guide: what the run's kind of guidance needs beside the denoiser (see `guided_by`), or None; the hashes name the
+    weights of VAE and denoiser, and of the guide ("" without one).
+    """
+
+    run: RunFolder
+    vae: VAE
+    denoiser: Denoiser
+    statistics: LatentStatistics
+    guide: nn.Module | None
+    weights_hash: str
+    guide_hash: str
+
+    def draw(self, users, seeds):
+        """One image per (user, seed): users [B] int64, B integers -> [B, C, H, W] in [-1, 1]."""
+        return generate(self.denoiser, self.vae, self.statistics, self.denoiser.schedule, self.run.config.sampling,
+                        users, seeds, self.run.latent_shape, self.guide)
+
+
+def load_generator(run: RunFolder, device="cpu", weights: str = "ema", stage: str | None = None) -> Generator:
+    """stage: "diffusion" or "joint", whose weights draw; by default joint where the run has it."""
+    vae, vae_hash = run.load_vae(device)
+    statistics = run.load_latents(vae_hash).statistics.to(device)
+    guide, decoder_hash = load_guide(run, device, vae_hash), vae_hash
+    if stage == "joint" or stage is None and (run.path / "joint" / "state.pt").exists():
+        vae, denoiser = load_joint(run, device, weights)
+        decoder_hash = fingerprint(vae.state_dict())
+    else:
+        denoiser = run.load_denoiser(device, weights, vae_hash)
+    return Generator(run, vae, denoiser, statistics, guide, weights_hash(decoder_hash, denoiser.network),
+                     fingerprint(guide.network.state_dict()) if guide else "")
+
+
+def load_joint(run: RunFolder, device="cpu", weights: str = "ema") -> tuple[VAE, Denoiser]:
+    """VAE and denoiser as the joint stage left them; RequestError if it is not trained to its end, or started from
+    other weights than the stages before now have."""
+    vae, vae_hash = run.load_vae(device)
+    denoiser = run.load_denoiser(device, vae_hash=vae_hash)
+    network, step = run.load_stage("joint", nn.ModuleDict({"vae": vae, "unet": denoiser.network}), weights,
+                                   bound_to=weights_hash(vae_hash, denoiser.network))
+    if step < run.config.joint_training.steps:
+        raise RequestError(f"the joint stage of {run.path} is at step {step} of {run.config.joint_training.steps}; run "
+                           f"train.py joint with --output-dir {run.path} to its end, or draw with --stage diffusion")
+    network.to(device, memory_format=torch.channels_last)
+    return vae, denoiser
+
+
+def load_guide(run: RunFolder, device, vae_hash: str):
+    """What the run's kind of guidance needs beside the denoiser, see `guided_by`; RequestError if it is missing."""
+    kind = run.config.sampling.guidance
+    if kind == "auto":
+        return run.load_denoiser(device, "early", vae_hash)
+    if kind == "free":
+        return None
+    network, _ = run.load_stage("classifier", run.new_classifier(), bound_to=vae_hash)
+    network.to(device, memory_format=torch.channels_last).requires_grad_(False)
+    return NoisyClassifier(network, make_schedule(run.config.diffusion))

@@ -1,0 +1,147 @@
+"""How strong should guidance be: a small set drawn at every scale and interval, each judged as a report would."""
+
+import re
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mdgen.config import SamplingConfig
+from mdgen.diffusion.guidance import PLAIN_SCALE
+from mdgen.errors import RequestError
+from mdgen.generator import load_guide
+from mdgen.run_folder import RunFolder, write_text
+from mdgen.sampling import read_manifest, sample_users
+from mdgen.training import distributed
+from mdgen.validation.cache import content_key
+from mdgen.validation.distribution import compare
+from mdgen.validation.evaluate_samples import diversity, texture
+from mdgen.validation.features import JudgedSet, judge_images
+from mdgen.validation.image_sets import read_split, read_tree
+from mdgen.validation.memorization import originality
+from mdgen.validation.report import plain, report_folder, to_json
+from mdgen.validation.sweep_page import DISTANCE, FIGURES, render
+from mdgen.validation.user_classifier import recognition, train_judge
+
+SCALES = {"free": (1.0, 1.5, 2.0, 3.0), "auto": (1.0, 1.5, 2.0, 3.0), "classifier": (0.0, 0.5, 1.0, 2.0)}
+INTERVALS = ((0.0, 1.0), (0.1, 0.7))
+LEAST_DIVERSITY = 0.9   # of the training images'
+RULE = (f"the lowest distance among settings recognised at least as well as held-out images, with diversity of "
+        f"{LEAST_DIVERSITY:g} of the training images' or more; where there is none, the lowest distance of all")
+
+
+@dataclass(frozen=True)
+class Real:
+    """What every drawn set is compared with: the run's judge and its view of the real images."""
+
+    judge: torch.nn.Module
+    training: JudgedSet
+    held_out: JudgedSet
+
+
+def sweep(run: RunFolder, real_dir: Path, report_dir: Path, *, device, guidance: str | None = None, scales=None,
+          intervals=None, per_user: int = 10, progress=None, command: str = "") -> dict:
+    """Write report_dir/sweep.json and sweep.html; returns what sweep.json holds.
+
+    guidance, scales, intervals: default the run's kind, SCALES of it, INTERVALS. real_dir: see `read_sets`.
+    progress: called as progress(label, unit) -> callable(done, total). Images stay in report_dir/sweep/<settings>/, so
+    that a later sweep draws only what it lacks. All settings start from the same noise, by the run's seed; all else but
+    scale and interval is the run's sampling.
+    Raises RequestError for settings out of range, and where guidance lacks what it needs.
+    """
+    progress = progress or (lambda *label: None)
+    asked = settings(run.config.sampling, guidance or run.config.sampling.guidance, scales, intervals)
+    if per_user < 2:
+        raise RequestError(f"--samples-per-user is {per_user}; expected 2 or more, since diversity is between images")
+    runs = {config: replace(run, config=replace(run.config, sampling=config))   # checks every value before any work
+            for config in map(effective, asked)}
+    _, vae_hash = run.load_vae(device)
+    for at in runs.values():
+        load_guide(at, device, vae_hash)   # refuses what is missing before anything is drawn
+    split = read_split(run, Path(real_dir), progress("read real images", "image"))
+    folders = {config: drawn(at, Path(report_dir), per_user, device, progress) for config, at in runs.items()}
+    judge, key = train_judge(split, run.config.evaluation, run.path / "report" / "judges", seed=run.config.seed,
+                             device=device)
+    real = Real(judge, *(judge_images(judge, split.folders, rows, device) for rows in (split.train, split.validation)))
+    found = {config: judged(run, folder, real, per_user, device) for config, folder in folders.items()}
+    results = plain({"command": command, "run": str(run.path), "per_user": per_user, "judge": key,
+                     "guidance": asked[0].guidance, **summed(asked, found)})
+    if distributed.is_main():
+        with report_folder(Path(report_dir)):
+            write_text(Path(report_dir) / "sweep.json", to_json(results))
+            write_text(Path(report_dir) / "sweep.html", render(results))
+    return results
+
+
+def summed(asked: list, found: dict) -> dict:
+    """A row per setting asked for, the real figures, which are the same for all, and the best row."""
+    seen = [found[effective(config)] for config in asked]
+    rows = [{"scale": config.guidance_scale, "interval": list(config.guidance_interval), **one["generated"],
+             "sampler": one["sampler"], "folder": one["folder"]} for config, one in zip(asked, seen)]
+    real = {key: seen[0][key] for key in ("held_out", "n", "small_n")}
+    return {"rows": rows, **real, "rule": RULE, "best": best(rows, real["held_out"])}
+
+
+def settings(sampling: SamplingConfig, guidance: str, scales, intervals) -> list:
+    """One SamplingConfig for every scale and interval, interval by interval."""
+    return [replace(sampling, guidance=guidance, guidance_scale=float(scale), guidance_interval=interval)
+            for interval in dict.fromkeys(intervals or INTERVALS)
+            for scale in sorted(set(scales or SCALES[guidance]))]
+
+
+def effective(sampling: SamplingConfig) -> SamplingConfig:
+    """The same images by the simplest settings: at its plain scale no kind and no interval of guidance matters."""
+    if sampling.guidance_scale != PLAIN_SCALE[sampling.guidance]:
+        return sampling
+    return replace(sampling, guidance="free", guidance_scale=PLAIN_SCALE["free"], guidance_interval=(0.0, 1.0))
+
+
+def parse_interval(text: str) -> tuple[float, float]:
+    """"0.1-0.7" as (0.1, 0.7); RequestError for anything else."""
+    number = r"\d*\.?\d+"
+    if not (found := re.fullmatch(rf"({number})-({number})", text)):
+        raise RequestError(f"--intervals has {text}; expected LOW-HIGH, shares of the noise levels such as 0.1-0.7")
+    return float(found[1]), float(found[2])
+
+
+def drawn(run: RunFolder, report_dir: Path, per_user: int, device, progress) -> Path:
+    """The folder with a run's images at its sampling settings: those that are there are kept.
+
+    Images of other weights, or of an older guide, are replaced.
+    """
+    sampling = run.config.sampling
+    folder = report_dir / "sweep" / content_key(asdict(replace(sampling, batch_size=1)))
+    low, high = sampling.guidance_interval
+    label = f"draw {sampling.guidance} {sampling.guidance_scale:g}, {low:g}-{high:g}"
+    sample_users(run, folder, per_user=per_user, seed=run.config.seed, overwrite=True, device=device,
+                 progress=progress(label, "image"))
+    return folder
+
+
+def judged(run: RunFolder, folder: Path, real: Real, per_user: int, device) -> dict:
+    """FIGURES of the first `per_user` images of every user in a folder, "generated", and of real ones, "held_out"."""
+    tree, users = read_tree(run, folder, "--fake"), range(len(run.users.names))
+    first = np.concatenate([np.flatnonzero(tree.labels.numpy() == user)[:per_user] for user in users])
+    fake = judge_images(real.judge, tree, torch.from_numpy(first), device)
+    sets = real.training, real.held_out, fake
+    distance = compare(*sets, [min(len(s.of_user(user)) for s in sets) for user in users])["fd"]
+    spread, fine, copies = diversity(*sets, len(users), "features"), texture(*sets, len(users)), originality(*sets)
+
+    def figures(judged_set, side, floor, rate):
+        return dict(zip(FIGURES, (recognition(judged_set.probabilities, judged_set.users)["accuracy"],
+                                  spread[side]["overall"], distance["against_training"][floor],
+                                  fine[side]["overall"], copies[rate]), strict=True))
+
+    return {"generated": figures(fake, "generated", "generated", "copy_rate"),
+            "held_out": figures(real.held_out, "held_out", "floor", "held_out_rate"),
+            "n": distance["n"], "small_n": distance["small_n"], "folder": str(folder),
+            "sampler": read_manifest(folder)[0].sampler}
+
+
+def best(rows: list, held_out: dict) -> dict:
+    """The setting that RULE names: {"row": its place, "meets_rule": whether it meets both limits}."""
+    meeting = [k for k, row in enumerate(rows) if row["accuracy"] >= held_out["accuracy"]
+               and (row["diversity"] or 0) >= LEAST_DIVERSITY]
+    place = min(meeting or range(len(rows)), key=lambda k: np.inf if rows[k][DISTANCE] is None else rows[k][DISTANCE])
+    return {"row": place, "meets_rule": bool(meeting)}

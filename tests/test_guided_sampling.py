@@ -1,0 +1,76 @@
+"""Kinds and intervals of guidance as sample.py and its manifest know them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mdgen.config import SamplingConfig
+from mdgen.errors import RequestError
+from mdgen.run_folder import RunFolder
+from mdgen.sampling import sample_users, sampler_name
+
+
+def draw(folder, output, **sampling):
+    run = RunFolder.open(folder)
+    run = replace(run, config=replace(run.config, sampling=replace(run.config.sampling, **sampling)))
+    rows = sample_users(run, output, per_user=1)
+    return rows, np.stack([np.asarray(Image.open(output / row.file)).astype(int) for row in rows])
+
+
+def test_the_sampler_names_what_changes_images_and_keeps_its_older_names():
+    for changes, name in (({}, "dpm"), ({"sampler": "ddim", "eta": 0.5, "spacing": "leading"}, "ddim eta 0.5 leading"),
+                          ({"guidance": "auto"}, "dpm auto 0f"),
+                          ({"guidance_interval": (0.1, 0.7)}, "dpm within 0.1-0.7"),
+                          ({"guidance": "auto", "guidance_interval": (0.0, 0.5)}, "dpm auto 0f within 0-0.5")):
+        assert sampler_name(SamplingConfig(**changes), "0f") == name
+
+
+def test_autoguidance_departs_from_the_early_checkpoint_and_at_scale_one_is_plain(trained, tmp_path):
+    rows, found = draw(trained, tmp_path / "auto", guidance="auto", guidance_scale=2.5)
+    assert rows[0].sampler.startswith("dpm auto ")
+    plain = draw(trained, tmp_path / "plain", guidance_scale=1.0)[1]
+    assert np.array_equal(draw(trained, tmp_path / "one", guidance="auto", guidance_scale=1.0)[1], plain)
+    free = draw(trained, tmp_path / "free", guidance_scale=2.5)[1]
+    assert all(abs(found - other).max() > 8 for other in (plain, free))
+    with pytest.raises(RequestError, match="this request differs"):
+        draw(trained, tmp_path / "auto", guidance_scale=2.5)
+
+
+def test_the_early_checkpoint_is_another_network_than_the_last(trained):
+    run = RunFolder.open(trained)
+    _, vae_hash = run.load_vae()
+    weights = [run.load_denoiser(weights=kind, vae_hash=vae_hash).network.conv_in.weight for kind in ("early", "ema")]
+    assert not torch.equal(*weights)
+    with pytest.raises(RequestError, match="early.pt was trained on latents of VAE"):
+        run.load_denoiser(weights="early", vae_hash="other")
+
+
+def test_without_an_early_checkpoint_autoguidance_is_refused(tiny_run, tmp_path, run_script, line_of):
+    (tiny_run / "diffusion" / "early.pt").unlink()
+    line = line_of(run_script("sample.py", tiny_run, "--guidance", "auto", "--output-dir", tmp_path / "s"), 2)
+    assert "diffusion/early.pt is missing" in line and "diffusion_training.snapshot_at" in line
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize("flags, words", [
+    (["--guidance-interval", "0.7", "0.1"], "sampling.guidance_interval is [0.7, 0.1]"),
+    (["--guidance-interval", "0", "1.5"], "sampling.guidance_interval is [0.0, 1.5]"),
+    (["--guidance", "auto", "--guidance-scale", "1"], "--guidance changes nothing"),
+    (["--guidance", "classifier", "--guidance-scale", "0"], "--guidance changes nothing"),
+    (["--guidance-interval", "0.1", "0.7", "--guidance-scale", "1"], "--guidance-interval changes nothing")])
+def test_what_cannot_be_or_does_nothing_is_refused(trained, tmp_path, run_script, line_of, flags, words):
+    assert words in line_of(run_script("sample.py", trained, "--output-dir", tmp_path / "s", *flags), 2)
+    assert not (tmp_path / "s").exists()
+
+
+def test_the_interval_reaches_the_images(trained, tmp_path, run_script):
+    """Guided at no visited level, images are plain ones."""
+    plain = draw(trained, tmp_path / "plain", guidance_scale=1.0)[1]
+    limits = {"middle": (0.2, 0.8), "none": (0.0, 0.01)}           # six trailing steps visit 166 … 999 of 1000
+    found = {name: draw(trained, tmp_path / name, guidance_scale=3.0, guidance_interval=limit)[1]
+             for name, limit in limits.items()}
+    assert np.array_equal(found["none"], plain) and abs(found["middle"] - plain).max() > 8
+    assert abs(found["middle"] - draw(trained, tmp_path / "always", guidance_scale=3.0)[1]).max() > 8
