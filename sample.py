@@ -30,7 +30,9 @@ def parser():
                    help="uncond + SCALE (cond - uncond); 1 is plain (default: the run's)")
     p.add_argument("--seed", type=int, default=0, help="the same seed, user and index give the same image")
     p.add_argument("--batch-size", type=int, help="images drawn at once (default: the run's)")
-    p.add_argument("--weights", choices=["ema", "raw"], default="ema")
+    p.add_argument("--weights", default="ema", metavar="ema|raw|ema:DECAY",
+                   help="averaged weights (the default), those of the last step, or an average of another decay, if "
+                        "the run kept one: diffusion_training.extra_ema_decays")
     p.add_argument("--overwrite", action="store_true", help="replace images drawn with other settings")
     p.add_argument("--device", choices=["cpu", "cuda"], help="default: cuda where there is one")
     return p
@@ -68,7 +70,7 @@ def main(argv):
     folder = args.output_dir or run.samples
     rows = sample_users(run, folder, per_user=args.samples_per_user, users=args.users, seed=args.seed,
                         overwrite=args.overwrite, device=device, progress=ShowProgress("draw", "image"),
-                        weights={"ema": "ema", "raw": "network"}[args.weights])
+                        weights=args.weights)
     if distributed.is_main():
         print(f"{len(rows)} images of {len({row.user for row in rows})} users in {folder}; "
               f"next: python evaluate.py samples {run.path}")

@@ -52,6 +52,9 @@ def open_run(config: Config, data_dir: Path | None, output_dir: Path, num_users:
                            "taken for a user; give a folder outside it")
     make_schedule(config.diffusion)   # refuses noise levels that float32 cannot tell apart
     folders = read_users(config, resolve_data_dir(config, data_dir, output_dir), output_dir, num_users)
+    if config.diffusion.augment_gain and folders.channels == "rgb":
+        raise RequestError(f"diffusion.augment_gain is {config.diffusion.augment_gain}, but these images stay in "
+                           "colours, whose channels are no levels; set it to 0, or data.channels to intensity")
     split = Split.of(folders, config.data)   # before anything is written: it may refuse the data
     users = Users(folders.users, str(folders.root.resolve()), folders.channels, folders.colormap,
                   split.training_digests())

@@ -3,8 +3,11 @@
 import numpy as np
 from scipy.spatial.distance import pdist
 
+from mdgen.data.copies import INDEPENDENT_GAP
+
+__all__ = ["INDEPENDENT_GAP", "mean_pair_distance", "ratios", "user_diversity"]
+
 MOST_IMAGES = 200     # per user; beyond it evenly spaced ones stand for all
-INDEPENDENT_GAP = 4   # windows this far apart in a recording share no samples at the usual 75 % overlap
 
 
 def mean_pair_distance(vectors, positions=None, min_gap: int = 1):

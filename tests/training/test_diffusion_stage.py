@@ -115,7 +115,9 @@ def test_gradient_checkpointing_is_switched_on_by_its_setting(run, split):
 
 def test_the_preview_shows_a_real_image_above_three_drawn_ones_per_user(run, split, tmp_path):
     task = make_task(run, split)
-    task.preview(run.load_denoiser().network, tmp_path / "p.png")
+    network = run.load_denoiser().network
+    task.validate(network)
+    task.preview(network, tmp_path / "p.png")
     sheet = np.asarray(Image.open(tmp_path / "p.png"))
     assert sheet.shape == (4 * 66 + 2, 3 * 66 + 2, 3)
     cells = [sheet[2 + 66 * row:66 * row + 66, 2:66].astype(int) for row in range(4)]
