@@ -63,11 +63,11 @@ def check_averages(config) -> None:
                            "one autoencoder, trained to its end; expected [] and 0; set those of diffusion_training")
     decays = (unet.ema_decay, *unet.extra_ema_decays)
     if len(set(decays)) < len(decays) or not all(0 <= decay < 1 for decay in unet.extra_ema_decays):
-        raise RequestError(f"diffusion_training.extra_ema_decays is {list(unet.extra_ema_decays)}; expected decays from "
-                           f"0 to below 1, all different and none ema_decay's {unet.ema_decay}")
+        raise RequestError(f"diffusion_training.extra_ema_decays is {list(unet.extra_ema_decays)}; expected decays "
+                           f"from 0 to below 1, all different and none ema_decay's {unet.ema_decay}")
     if unet.patience and not unet.preview_every:
-        raise RequestError(f"diffusion_training.patience is {unet.patience}, but preview_every is 0, so that nothing is "
-                           "measured before the end; set diffusion_training.preview_every")
+        raise RequestError(f"diffusion_training.patience is {unet.patience}, but preview_every is 0, so that nothing "
+                           "is measured before the end; set diffusion_training.preview_every")
 
 
 def check_numbers(config) -> None:

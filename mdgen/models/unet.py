@@ -75,7 +75,8 @@ class UNet(nn.Module):
         self.change_embedding = zero_init(nn.Linear(change_dim, embedding_dim, bias=False)) if change_dim else None
 
     def embed(self, t, user, change=None):
-        """t, user: [B] int64; change: [B, change_dim] or None -> the activated embedding [B, embedding_dim] that modulates every block."""
+        """t, user: [B] int64; change: [B, change_dim] or None -> the activated embedding [B, embedding_dim] that
+        modulates every block."""
         time = self.time_embedding(sinusoidal_embedding(t, self.time_dim))
         embedding = time + self.user_embedding(user)
         return F.silu(embedding if change is None else embedding + self.change_embedding(change))

@@ -96,7 +96,8 @@ class DiffusionTask:
         generator = torch.Generator(self.device).manual_seed(step_seed(self.run.config.seed, -1))
         plain = replace(self.config, label_dropout=0.0, noise_levels="uniform")
         batches = list(zip(latents.to(self.device).split(64), users.to(self.device).split(64)))
-        errors = [diffusion_loss(network, self.schedule, plain, z, u, generator)[1] for _ in range(4) for z, u in batches]
+        errors = [diffusion_loss(network, self.schedule, plain, z, u, generator)[1]
+                  for _ in range(4) for z, u in batches]
         return float(torch.cat(errors).mean())
 
     def rows_like_held_out(self):
