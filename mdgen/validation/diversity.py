@@ -3,10 +3,6 @@
 import numpy as np
 from scipy.spatial.distance import pdist
 
-from mdgen.data.copies import INDEPENDENT_GAP
-
-__all__ = ["INDEPENDENT_GAP", "mean_pair_distance", "ratios", "user_diversity"]
-
 MOST_IMAGES = 200     # per user; beyond it evenly spaced ones stand for all
 
 

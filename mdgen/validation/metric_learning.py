@@ -10,13 +10,13 @@ from pathlib import Path
 import torch
 
 from mdgen.config import EvaluationConfig
+from mdgen.data.copies import INDEPENDENT_GAP
 from mdgen.data.splits import Split
 from mdgen.data.transforms import augment
 from mdgen.losses.metric_learning import (batch_pairs, contrastive_loss, semi_hard_triplets,
                                           supervised_contrastive_loss, triplet_loss)
 from mdgen.models.siamese import SiameseNetwork
 from mdgen.training import distributed
-from mdgen.validation.diversity import INDEPENDENT_GAP
 from mdgen.validation.judges import AUGMENTATION, JudgeTask, outputs, train_kept, training_key
 from mdgen.validation.verification import verification
 
