@@ -61,6 +61,10 @@ class DiffusionConfig:
     augment_shift: int = 0              # largest shift along time while training, pixels
     augment_share: float = 0.5          # of samples that are changed, where either of these is above 0
 
+    @property
+    def augments(self) -> bool:
+        return self.augment_gain > 0 or self.augment_shift > 0
+
 
 @dataclass(frozen=True)
 class TrainingConfig:

@@ -95,9 +95,8 @@ class RunFolder:
 
     def new_unet(self) -> UNet:
         unet = self.config.unet
-        told = self.config.diffusion.augment_gain or self.config.diffusion.augment_shift
         return UNet(self.config.vae.latent_channels, len(self.users.names), unet.channels, unet.blocks,
-                    unet.attention, unet.embedding_dim, unet.dropout, change_dim=2 if told else 0)
+                    unet.attention, unet.embedding_dim, unet.dropout, change_dim=2 if self.config.diffusion.augments else 0)
 
     def load_stage(self, stage: str, network, weights: str = "ema", bound_to: str | None = None):
         """Fill a network from a stage's state file: (network, steps trained); weights: see `stored_weights`.

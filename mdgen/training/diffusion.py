@@ -54,7 +54,7 @@ class DiffusionTask:
     def loss(self, indices, generator):
         draws = torch.Generator().manual_seed(generator.initial_seed())
         latents, change = self.cache.draw(indices, draws).to(self.device), None
-        if self.network.change_embedding is not None:
+        if self.config.augments:
             latents, change = self.augmented(indices, latents, draws)
         users = self.cache.users[indices].to(self.device)
         latents = latents.contiguous(memory_format=torch.channels_last)

@@ -113,8 +113,7 @@ def test_a_network_told_of_changes_starts_as_one_that_is_not_and_learns_of_them(
     assert extra == {"change_embedding.weight"} and not told.change_embedding.weight.any()
     assert all(torch.equal(value, told.state_dict()[name]) for name, value in plain.state_dict().items())
     plain, told = make_unet(), make_unet(change_dim=2)
-    with torch.no_grad():
-        told.change_embedding.weight.zero_()
+    told.load_state_dict({**plain.state_dict(), "change_embedding.weight": torch.zeros(32, 2)})
     x, t, user = batch()
     change = torch.tensor([[0.5, -1.0], [0.0, 0.0]])
     assert torch.equal(plain(x, t, user), told(x, t, user, change))
