@@ -95,8 +95,9 @@ class RunFolder:
 
     def new_unet(self) -> UNet:
         unet = self.config.unet
+        change_dim = 2 if self.config.diffusion.augments else 0   # a gain and a shift
         return UNet(self.config.vae.latent_channels, len(self.users.names), unet.channels, unet.blocks,
-                    unet.attention, unet.embedding_dim, unet.dropout, change_dim=2 if self.config.diffusion.augments else 0)
+                    unet.attention, unet.embedding_dim, unet.dropout, change_dim)
 
     def load_stage(self, stage: str, network, weights: str = "ema", bound_to: str | None = None):
         """Fill a network from a stage's state file: (network, steps trained); weights: see `stored_weights`.

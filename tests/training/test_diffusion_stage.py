@@ -140,7 +140,7 @@ def test_changed_images_take_the_place_of_their_latents_and_the_others_stay(run,
     assert 4 < told.sum() < 14 and torch.equal(latents[~told], plain[~told])
     images = apply_changes(split.train_images(indices), change, gain=0.1, max_shift=4)
     expected = task.statistics.normalise(task.vae.encode(images)[0])
-    off = (latents - expected).detach()[told] / task.cache.deviations[told]      # a draw from the changed image's posterior
+    off = (latents - expected).detach()[told] / task.cache.deviations[told]   # a draw from its posterior
     assert 0.7 < float(off.std()) < 1.4
     assert (latents - expected)[told].square().mean() < 0.5 * (plain - expected)[told].square().mean()
 

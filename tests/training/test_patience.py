@@ -12,7 +12,7 @@ def network(value):
 
 
 def after(limit, reports):
-    """A Patience that has seen reports (error, or error and copy rate) at steps 1, 2, …, by a network of that number."""
+    """A Patience that has seen reports (error, or error and copy rate) at steps 1, 2, …: network(1), …."""
     patience = Patience(limit)
     for step, report in enumerate(reports, start=1):
         error, copies = report if isinstance(report, tuple) else (report, None)
@@ -31,7 +31,8 @@ def test_it_ends_after_the_limit_of_reports_in_a_row_that_were_no_better(errors,
     if best:
         assert patience.best["average"]["weight"].item() == best     # a copy of that moment
     if ended:
-        assert (f"at step {best}" if best else "none was good") in patience.reason() and "2 previews" in patience.reason()
+        assert (f"at step {best}" if best else "none was good") in patience.reason()
+        assert "2 previews" in patience.reason()
 
 
 def test_a_better_error_by_copying_is_no_better():
