@@ -35,7 +35,9 @@ def parser():
                    help="guide between these shares of the noise levels alone, 0 clean to 1 noise (default: the run's)")
     p.add_argument("--seed", type=int, default=0, help="the same seed, user and index give the same image")
     p.add_argument("--batch-size", type=int, help="images drawn at once (default: the run's)")
-    p.add_argument("--weights", choices=["ema", "raw"], default="ema")
+    p.add_argument("--weights", default="ema", metavar="ema|raw|ema:DECAY",
+                   help="averaged weights (the default), those of the last step, or an average of another decay, if "
+                        "the run kept one: diffusion_training.extra_ema_decays")
     p.add_argument("--stage", choices=["diffusion", "joint"],
                    help="whose weights draw (default: joint where the run has it)")
     p.add_argument("--overwrite", action="store_true", help="replace images drawn with other settings")
@@ -89,7 +91,7 @@ def main(argv):
     folder = args.output_dir or run.samples
     rows = sample_users(run, folder, per_user=args.samples_per_user, users=args.users, seed=args.seed,
                         overwrite=args.overwrite, device=device, progress=ShowProgress("draw", "image"),
-                        weights={"ema": "ema", "raw": "network"}[args.weights], stage=args.stage)
+                        weights=args.weights, stage=args.stage)
     if distributed.is_main():
         print(f"{len(rows)} images of {len({row.user for row in rows})} users in {folder}; "
               f"next: python evaluate.py samples {run.path}")

@@ -67,6 +67,16 @@ class DiffusionConfig:
     prediction: str = "v"               # eps | x0 | v
     min_snr_gamma: float = 5.0          # Hang et al. 2023; 0 weighs all noise levels equally in x0's or v's own loss
     label_dropout: float = 0.1          # share of samples trained with the null user
+    noise_levels: str = "uniform"       # uniform in t | lognormal in sigma: with v and min_snr_gamma 0 it is EDM
+    lognormal_mean: float = -0.5        # of ln sigma: EDM's -1.2, moved by ln 2 from its data's deviation 0.5 to 1
+    lognormal_deviation: float = 1.2
+    augment_gain: float = 0.0           # largest gain change while training, in units of the range [0, 1]
+    augment_shift: int = 0              # largest shift along time while training, pixels
+    augment_share: float = 0.5          # of samples that are changed, where either of these is above 0
+
+    @property
+    def augments(self) -> bool:
+        return self.augment_gain > 0 or self.augment_shift > 0
 
 
 @dataclass(frozen=True)
@@ -88,11 +98,13 @@ class TrainingConfig:
     weight_decay: float = 0.01
     gradient_clip: float = 1.0          # largest global gradient norm
     ema_decay: float = 0.999
+    extra_ema_decays: tuple[float, ...] = ()   # further averages kept beside it: sample.py --weights ema:DECAY
     precision: str = "auto"             # auto | bf16 | fp16 | off
     gradient_checkpointing: bool = False
     snapshot_at: float = 0.0            # share of the steps at which early.pt keeps the average; 0 keeps none
     preview_every: int = 1000           # steps; 0 only at the end
     save_every: int = 500               # steps
+    patience: int = 0                   # previews in a row without a better held-out error that end it; 0 never
 
 
 @dataclass(frozen=True)

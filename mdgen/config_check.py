@@ -18,6 +18,7 @@ def check(config) -> None:
         "vae.perceptual": (vae.perceptual, ("auto", "lpips_vgg16", "lpips_alexnet", "classifier")),
         "diffusion.schedule": (config.diffusion.schedule, ("linear", "scaled_linear", "cosine")),
         "diffusion.prediction": (config.diffusion.prediction, ("eps", "x0", "v")),
+        "diffusion.noise_levels": (config.diffusion.noise_levels, ("uniform", "lognormal")),
         "sampling.sampler": (config.sampling.sampler, ("ddim", "ddpm", "dpm")),
         "sampling.guidance": (config.sampling.guidance, ("free", "auto", "classifier")),
         "sampling.spacing": (config.sampling.spacing, ("leading", "trailing", "linspace")),
@@ -35,6 +36,7 @@ def check(config) -> None:
                            "unet.channels; give one true or false per level")
     check_numbers(config)
     check_noise_levels(config)
+    check_averages(config)
     divisor = vae.down_factor * 2 ** (len(unet.channels) - 1)
     for key in ("height", "width"):
         size = getattr(data, key)
@@ -55,6 +57,21 @@ def check_noise_levels(config) -> None:
         reason = "prediction eps" if diffusion.prediction == "eps" else f"num_timesteps {levels}"
         raise RequestError(f"diffusion.zero_terminal_snr is true, which does not go with {reason}; expected v or x0 "
                            "and 2 levels or more, or diffusion.zero_terminal_snr=false")
+
+
+def check_averages(config) -> None:
+    """Refuse averages that nobody could ask for, and a patience that is never tried."""
+    vae, unet = config.vae_training, config.diffusion_training
+    if vae.extra_ema_decays or vae.patience:
+        raise RequestError("vae_training.extra_ema_decays and vae_training.patience are not used: latents belong to "
+                           "one autoencoder, trained to its end; expected [] and 0; set those of diffusion_training")
+    decays = (unet.ema_decay, *unet.extra_ema_decays)
+    if len(set(decays)) < len(decays) or not all(0 <= decay < 1 for decay in unet.extra_ema_decays):
+        raise RequestError(f"diffusion_training.extra_ema_decays is {list(unet.extra_ema_decays)}; expected decays "
+                           f"from 0 to below 1, all different and none ema_decay's {unet.ema_decay}")
+    if unet.patience and not unet.preview_every:
+        raise RequestError(f"diffusion_training.patience is {unet.patience}, but preview_every is 0, so that nothing "
+                           "is measured before the end; set diffusion_training.preview_every")
 
 
 def check_numbers(config) -> None:
@@ -78,6 +95,9 @@ def check_numbers(config) -> None:
                   "joint.perceptual_weight": config.joint.perceptual_weight,
                   "vae.augment_gain": config.vae.augment_gain, "vae.augment_shift": config.vae.augment_shift,
                   "diffusion.min_snr_gamma": config.diffusion.min_snr_gamma,
+                  "diffusion.lognormal_deviation": config.diffusion.lognormal_deviation,
+                  "diffusion.augment_gain": config.diffusion.augment_gain,
+                  "diffusion.augment_shift": config.diffusion.augment_shift,
                   "evaluation.classifier_learning_rate": config.evaluation.classifier_learning_rate,
                   "evaluation.siamese_learning_rate": config.evaluation.siamese_learning_rate,
                   "evaluation.usefulness_seeds": config.evaluation.usefulness_seeds}
@@ -88,7 +108,7 @@ def check_numbers(config) -> None:
         least_one |= {f"{name}.{key}": getattr(training, key)
                       for key in ("steps", "batch_size", "accumulation", "save_every")}
         least_zero |= {f"{name}.{key}": getattr(training, key) for key in
-                       ("learning_rate", "warmup_steps", "weight_decay", "gradient_clip", "preview_every")}
+                       ("learning_rate", "warmup_steps", "weight_decay", "gradient_clip", "preview_every", "patience")}
         shares |= {f"{name}.{key}": getattr(training, key) for key in ("ema_decay", "snapshot_at")}
     for name, adversary in (("vae", config.vae.adversary), ("joint", config.joint.adversary)):
         least_one |= {f"{name}.adversary.{key}": getattr(adversary, key) for key in ("width", "depth")}
@@ -112,6 +132,9 @@ def check_numbers(config) -> None:
                            "LOW < HIGH from 0 (clean) to 1 (noise), such as 0.1 and 0.7")
     if any(width % 2 for width in config.unet.channels):
         raise RequestError(f"unet.channels is {list(config.unet.channels)}; expected even widths")
+    if not 0 < config.diffusion.augment_share <= 0.8:
+        raise RequestError(f"diffusion.augment_share is {config.diffusion.augment_share}; expected above 0 and at most "
+                           "0.8: images are drawn as unchanged ones, which the network must have seen")
     for key, value in shares.items():
         if not 0 <= value <= 1:
             raise RequestError(f"{key} is {value}; expected a share from 0 to 1")

@@ -99,8 +99,9 @@ class RunFolder:
 
     def new_unet(self) -> UNet:
         unet = self.config.unet
+        change_dim = 2 if self.config.diffusion.augments else 0   # a gain and a shift
         return UNet(self.config.vae.latent_channels, len(self.users.names), unet.channels, unet.blocks,
-                    unet.attention, unet.embedding_dim, unet.dropout)
+                    unet.attention, unet.embedding_dim, unet.dropout, change_dim)
 
     def new_classifier(self) -> LatentClassifier:
         return LatentClassifier(self.config.vae.latent_channels, len(self.users.names))
@@ -108,7 +109,7 @@ class RunFolder:
     def load_stage(self, stage: str, network, weights: str = "ema", bound_to: str | None = None):
         """Fill a network from a stage's state file: (network, steps trained).
 
-        weights: "ema" or "network" (raw) at the last saved step, or "early", the average of early.pt.
+        weights: see `stored_weights`, or "early", the average of early.pt.
         bound_to: refuse a state that depends on anything else (see the training loop); None does not ask.
         """
         state = RunState(self.path / stage / ("early.pt" if weights == "early" else "state.pt"))
@@ -122,7 +123,7 @@ class RunFolder:
         if bound_to is not None:
             check_bound(state.path, saved, bound_to)
         with state.must_fit():
-            network.load_state_dict(saved[weights] if weights == "network" else saved["ema"]["average"])
+            network.load_state_dict(stored_weights(saved, "ema" if weights == "early" else weights))
             return network.eval(), saved["step"]
 
     def load_vae(self, device="cpu"):
@@ -152,6 +153,21 @@ class RunFolder:
     @property
     def latents_file(self) -> RunState:
         return RunState(self.path / "latents" / "latents.pt")
+
+
+def stored_weights(saved: dict, weights: str) -> dict:
+    """The weights of that name in a stage's state; RequestError listing the names if it has none.
+
+    "ema": the average, with patience the one of the lowest held-out error; "ema:0.995": one of further decay, after
+    the last step; "raw": as the optimiser left them.
+    """
+    if weights == "raw":
+        return saved["network"]
+    averages = {"ema": saved.get("patience", {}).get("best") or saved["ema"],
+                **{f"ema:{decay}": ema for decay, ema in saved.get("extra_emas", {}).items()}}
+    if weights not in averages:
+        raise RequestError(f"--weights is {weights}; this run has {', '.join(['raw', *averages])}")
+    return averages[weights]["average"]
 
 
 def read_config(path: Path) -> Config:

@@ -124,7 +124,7 @@ def sample_users(run: RunFolder, folder: Path, *, per_user: int, users: list[str
     """Write folder/<user>/<user>_<index>.png, manifest.csv and contact_sheet.png; returns the manifest's rows.
 
     Images that are already there with the same settings are kept, so an interrupted command continues.
-    weights: "ema" or "network" (raw).  stage: "diffusion" or "joint", whose weights draw; by default the run's last.
+    weights: see `stored_weights`.  stage: "diffusion" or "joint", whose weights draw; by default the run's last.
     progress(done, total) is called after every batch.
     """
     names = choose_users(run, users)

@@ -21,6 +21,7 @@ from mdgen.sampling import read_manifest
     (["--num-users", "31"], ["--num-users is 31", "has 3 user folders", "Leave the flag out"]),
     (["--resolution", "36"], ["data.height is 36", "multiple of 8", "such as"]),
     (["--resolution", "0"], ["data.height is 0", "multiple of 8"]),
+    (["--set", "data.channels=rgb", "--set", "diffusion.augment_gain=0.1"], ["augment_gain is 0.1", "set it to 0"]),
     (["--batch-size", "0"], ["--batch-size is 0", "1 or more"]),
     (["--batch-size", "-3"], ["--batch-size is -3", "1 or more"]),
     (["--condition-scale", "nan"], ["guidance_scale is nan", "expected a number"]),

@@ -111,10 +111,28 @@ def test_a_wrong_assignment_is_named_with_what_was_expected(assignment, parts):
     ("sampling.eta=1.5", "sampling.eta is 1.5; expected a share from 0 to 1"),
     ("unet.dropout=-0.1", "unet.dropout is -0.1"),
     ("diffusion.label_dropout=2", "diffusion.label_dropout is 2.0"),
+    ("diffusion.noise_levels=normal", "expected one of uniform, lognormal"),
+    ("diffusion.lognormal_deviation=-1", "lognormal_deviation is -1.0; expected 0 or more"),
+    ("diffusion.augment_gain=-0.1", "diffusion.augment_gain is -0.1"),
+    ("diffusion.augment_shift=-1", "diffusion.augment_shift is -1"),
+    ("diffusion.augment_share=1", "augment_share is 1.0; expected above 0 and at most 0.8"),
+    ("diffusion.augment_share=0", "augment_share is 0.0"),
+    ("diffusion_training.extra_ema_decays=0.999", "all different and none ema_decay's 0.999"),
+    ("diffusion_training.extra_ema_decays=[0.9,0.9]", "extra_ema_decays is [0.9, 0.9]"),
+    ("diffusion_training.extra_ema_decays=[1]", "expected decays from 0 to below 1"),
+    ("vae_training.extra_ema_decays=[0.9]", "set those of diffusion_training"),
+    ("vae_training.patience=2", "set those of diffusion_training"),
+    ("diffusion_training.patience=-1", "patience is -1; expected 0 or more"),
 ])
 def test_settings_that_cannot_work_are_refused_before_any_work(assignment, part):
     message = refusal(lambda: override(Config(), [assignment]))
     assert part in message, message
+
+
+def test_a_patience_that_is_never_tried_is_refused():
+    settings = ["diffusion_training.patience=2", "diffusion_training.preview_every=0"]
+    assert "nothing is measured before the end" in refusal(lambda: override(Config(), settings))
+    assert override(Config(), settings[:1]).diffusion_training.patience == 2
 
 
 @pytest.mark.parametrize("settings, divisor", [

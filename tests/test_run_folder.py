@@ -150,7 +150,7 @@ def test_the_trained_parts_load_as_they_were_saved(trained):
     state = torch.load(trained / "vae" / "state.pt", weights_only=True)
     assert vae_hash == fingerprint(state["ema"]["average"]) and not vae.training
     raw, averaged = (run.load_denoiser(weights=weights).network.state_dict()
-                     for weights in ("network", "ema"))
+                     for weights in ("raw", "ema"))
     state = torch.load(trained / "diffusion" / "state.pt", weights_only=True)
     assert all(torch.equal(raw[key], value) for key, value in state["network"].items())
     assert all(torch.equal(averaged[key], value) for key, value in state["ema"]["average"].items())

@@ -138,7 +138,7 @@ def test_a_smaller_request_restores_what_the_manifest_promises(drawn, run):
 @pytest.mark.parametrize("changes, options", [
     ({"steps": 5}, {}), ({"sampler": "ddim"}, {}), ({"guidance_scale": 2.0}, {}),
     ({"spacing": "linspace"}, {}),
-    ({}, {"seed": 1}), ({}, {"weights": "network"}),
+    ({}, {"seed": 1}), ({}, {"weights": "raw"}),
 ])
 def test_other_settings_are_refused_unless_overwrite(drawn, run, contents, changes, options):
     before = contents(drawn)

@@ -37,6 +37,23 @@ def augment(images, generator, *, gain: float = 0.05, max_shift: int = 2, noise:
     return images
 
 
+def draw_changes(count: int, generator, *, gain: float, max_shift: int, share: float):
+    """A gain change and a time shift for `share` of `count` images, none for the others: [count, 2] in [-1, 1].
+
+    In units of the largest ones (`gain` of the dynamic range, `max_shift` whole columns); `apply_changes` makes them.
+    """
+    level = (2 * torch.rand(count, generator=generator) - 1) * (gain > 0)
+    columns = torch.randint(-max_shift, max_shift + 1, (count,), generator=generator) / max(max_shift, 1)
+    chosen = torch.rand(count, generator=generator) < share
+    return torch.stack([level, columns], dim=1) * chosen[:, None]
+
+
+def apply_changes(images, change, *, gain: float, max_shift: int):
+    """Images [B, C, H, W] with the `change` [B, 2] that `draw_changes` has drawn; C must be 1 for a gain."""
+    shifted = shift_time(images, (change[:, 1] * max_shift).round().long())
+    return change_gain(shifted, change[:, 0] * gain) if gain else shifted
+
+
 def shift_time(images, columns):
     """Move image b later by columns[b] (int64 [B], negative: earlier); the edge column fills the gap."""
     width = images.shape[3]

@@ -32,16 +32,32 @@ def drop_users(user, null_user: int, share: float, generator):
     return torch.where(drop, null_user, user)
 
 
-def diffusion_loss(network, schedule, config: DiffusionConfig, x0, user, generator):
+def draw_times(schedule, config: DiffusionConfig, count: int, generator, device):
+    """Timesteps [count] int64 to train at, uniform in t or log-normal in sigma = sqrt(1 / alpha-bar - 1).
+
+    Log-normal (Karras et al. 2022, sec. 5) takes the step whose ln sigma is nearest to a normal draw; a last step of
+    infinite sigma is never nearest.
+    """
+    if config.noise_levels == "uniform":
+        return torch.randint(schedule.num_timesteps, (count,), generator=generator, device=device)
+    log_sigma = -0.5 * schedule.snr(torch.arange(schedule.num_timesteps)).log()           # [T], rising
+    drawn = torch.randn(count, generator=generator, device=device)
+    middles = ((log_sigma[1:] + log_sigma[:-1]) / 2).to(device)
+    return torch.bucketize(config.lognormal_mean + config.lognormal_deviation * drawn, middles)
+
+
+def diffusion_loss(network, schedule, config: DiffusionConfig, x0, user, generator, change=None):
     """Weighted squared error of one noised batch (Ho et al. 2020, eq. 14, with the weight above).
 
-    x0: [B, c, h, w] normalised latents; user: [B] int64; generator: draws time, noise and dropped users.
+    x0: [B, c, h, w] normalised latents; user: [B] int64; generator: draws time, noise and dropped users; change:
+    [B, 2], how the images of x0 were augmented, for a network that is told of it.
     Returns the scalar loss and each sample's unweighted error [B].
     """
-    t = torch.randint(schedule.num_timesteps, user.shape, generator=generator, device=x0.device)
+    t = draw_times(schedule, config, len(user), generator, x0.device)
     noise = torch.randn(x0.shape, generator=generator, device=x0.device)
     user = drop_users(user, network.num_users, config.label_dropout, generator)
-    output = network(schedule.add_noise(x0, noise, t), t, user)          # [B, c, h, w]
+    told = (t, user) if change is None else (t, user, change)
+    output = network(schedule.add_noise(x0, noise, t), *told)            # [B, c, h, w]
     target = {"eps": noise, "x0": x0, "v": schedule.velocity(x0, noise, t)}[config.prediction]
     error = (output.float() - target).square().flatten(1).mean(dim=1)    # [B]
     weight = min_snr_weight(schedule.snr(t).to(error), config.min_snr_gamma, config.prediction)

@@ -29,11 +29,14 @@ class UNet(nn.Module):
 
     in_channels: latent channels c.  num_users: real users; index num_users is the null (unconditional) user.
     channels: width per level, each level half the size of the one before.  attention: per level, whether its
-    blocks attend.  H and W must be divisible by `divisor` = 2^(levels - 1), and may differ.
+    blocks attend.  H and W must be divisible by `divisor` = 2^(levels - 1), and may differ.  change_dim: numbers that
+    say how a training image was augmented, so that augmentation does not leak into what is drawn (Karras et al. 2022,
+    app. F.2); 0 for a network that is told of none.
     """
 
     def __init__(self, in_channels: int, num_users: int, channels: Sequence[int] = (64, 128), blocks: int = 2,
-                 attention: Sequence[bool] = (False, True), embedding_dim: int = 256, dropout: float = 0.0):
+                 attention: Sequence[bool] = (False, True), embedding_dim: int = 256, dropout: float = 0.0,
+                 change_dim: int = 0):
         super().__init__()
         if len(attention) != len(channels):
             raise ValueError(f"attention has {len(attention)} entries for {len(channels)} levels; give one per level")
@@ -68,15 +71,22 @@ class UNet(nn.Module):
                 self.up.append(Upsample(width, channels[level - 1]))
                 width = channels[level - 1]
         self.norm_out, self.conv_out = group_norm(width), zero_init(conv3x3(width, in_channels))
+        # last, so that the random start of all others is the same without it; no bias, so that zeros change nothing
+        self.change_embedding = zero_init(nn.Linear(change_dim, embedding_dim, bias=False)) if change_dim else None
 
-    def embed(self, t, user):
-        """t, user: [B] int64 -> the activated embedding [B, embedding_dim] that modulates every block."""
+    def embed(self, t, user, change=None):
+        """t, user: [B] int64; change: [B, change_dim] or None -> the activated embedding [B, embedding_dim] that
+        modulates every block."""
         time = self.time_embedding(sinusoidal_embedding(t, self.time_dim))
-        return F.silu(time + self.user_embedding(user))
+        embedding = time + self.user_embedding(user)
+        return F.silu(embedding if change is None else embedding + self.change_embedding(change))
 
-    def forward(self, x, t, user):
-        """x: [B, c, H, W]; t, user: [B] int64 -> [B, c, H, W], the quantity that the objective asks for."""
-        embedding = self.embed(t, user)                                 # [B, E]
+    def forward(self, x, t, user, change=None):
+        """x: [B, c, H, W]; t, user: [B] int64 -> [B, c, H, W], the quantity that the objective asks for.
+
+        change: [B, change_dim], how training images were augmented; None, as at drawing, is not at all.
+        """
+        embedding = self.embed(t, user, change)                                 # [B, E]
         where = position_map(*x.shape[-2:], POSITION_OCTAVES, x.device, x.dtype)
         h = self.conv_in(torch.cat([x, where.expand(x.shape[0], -1, -1, -1)], dim=1))
         skips = [h]

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import torch
 
+from mdgen.data.copies import CopyRate
 from mdgen.data.latents import LatentCache, encode_latents
 from mdgen.data.pictures import save_rows
 from mdgen.data.splits import Split
+from mdgen.data.transforms import apply_changes, draw_changes
 from mdgen.diffusion.generate import generate, image_seed
 from mdgen.diffusion.guidance import PLAIN_SCALE
 from mdgen.diffusion.objective import Denoiser, diffusion_loss, make_schedule
@@ -52,29 +54,68 @@ class DiffusionTask:
         self.cache, self.statistics = cache, cache.statistics.to(device)
         torch.manual_seed(run.config.seed)   # initial weights: the same in every process and after every resume
         self.network = run.new_unet().to(device, memory_format=torch.channels_last)
-        self.num_samples = len(cache.users)
+        self.num_samples, self.copies = len(cache.users), CopyRate(split)
         if run.config.diffusion_training.gradient_checkpointing:
             self.network.run_block = checkpointed
 
     def loss(self, indices, generator):
-        latents = self.cache.draw(indices, torch.Generator().manual_seed(generator.initial_seed()))
+        draws = torch.Generator().manual_seed(generator.initial_seed())
+        latents, change = self.cache.draw(indices, draws).to(self.device), None
+        if self.config.augments:
+            latents, change = self.augmented(indices, latents, draws)
         users = self.cache.users[indices].to(self.device)
-        latents = latents.to(self.device, memory_format=torch.channels_last)
-        loss, error = diffusion_loss(self.network, self.schedule, self.config, latents, users, generator)
+        latents = latents.contiguous(memory_format=torch.channels_last)
+        loss, error = diffusion_loss(self.network, self.schedule, self.config, latents, users, generator, change)
         return loss, {"error": error.mean()}
+
+    @torch.no_grad()
+    def augmented(self, indices, latents, generator):
+        """The latents [B, c, h, w], those of changed images in the place of some, and the changes [B, 2].
+
+        Encoded at every step: 6 % of the arithmetic of a training step in preset small, if all were changed.
+        """
+        amounts = {"gain": self.config.augment_gain, "max_shift": self.config.augment_shift}
+        change = draw_changes(len(indices), generator, share=self.config.augment_share, **amounts)
+        rows = change.any(dim=1).nonzero()[:, 0]
+        if len(rows):
+            images = apply_changes(self.split.train_images(indices[rows]), change[rows], **amounts)
+            with torch.autocast(self.device.type, enabled=False):   # as precise as the cached latents
+                mean, log_variance = self.vae.encode(images.to(self.device))
+            noise = torch.randn(mean.shape, generator=generator).to(mean)
+            drawn = self.statistics.normalise(mean + (0.5 * log_variance).exp() * noise)
+            latents = latents.index_copy(0, rows.to(self.device), drawn)
+        return latents, change.to(self.device)
 
     @torch.inference_mode()
     def validate(self, network) -> dict:
-        """The unweighted error on held-out latents; the same times and noise at every call."""
-        latents, users = held_out_latents(self.vae, self.statistics, self.split, self.device)
-        generator = torch.Generator(self.device).manual_seed(step_seed(self.run.config.seed, -1))
-        plain = replace(self.config, label_dropout=0.0)
-        errors = [diffusion_loss(network, self.schedule, plain, z, u, generator)[1]
-                  for _ in range(4) for z, u in zip(latents.split(64), users.split(64))]
-        return {"error": float(torch.cat(errors).mean())}
+        """Errors on held-out latents and on as many training ones, and how many drawn images are copies."""
+        rows = self.rows_like_held_out()
+        found = {"error": self.error(network, *held_out_latents(self.vae, self.statistics, self.split, self.device)),
+                 "error_on_training": self.error(network, self.cache.means[rows], self.cache.users[rows])}
+        self.drawn = self.draw(network)
+        users = torch.arange(self.drawn.shape[1]).repeat(len(self.drawn))
+        rate = self.copies.rate(self.drawn.flatten(0, 1).cpu().numpy(), users.numpy())
+        return found if rate is None else {**found, "copy_rate": rate}
 
-    def preview(self, network, path: Path) -> None:
-        """Per user one real held-out image, then drawn ones below it, at the run's sampling settings.
+    def error(self, network, latents, users) -> float:
+        """The unweighted error, uniform in time; the same times and noise at every call."""
+        generator = torch.Generator(self.device).manual_seed(step_seed(self.run.config.seed, -1))
+        plain = replace(self.config, label_dropout=0.0, noise_levels="uniform")
+        batches = list(zip(latents.to(self.device).split(64), users.to(self.device).split(64)))
+        errors = [diffusion_loss(network, self.schedule, plain, z, u, generator)[1]
+                  for _ in range(4) for z, u in batches]
+        return float(torch.cat(errors).mean())
+
+    def rows_like_held_out(self):
+        """Training rows, evenly spaced, as many of every user as are held out: the user of each row is the same."""
+        rows = []
+        for user, count in enumerate(torch.bincount(self.split.validation_users).tolist()):
+            own = (self.cache.users == user).nonzero()[:, 0]
+            rows.append(own[torch.linspace(0, len(own) - 1, count).round().long()])
+        return torch.cat(rows)
+
+    def draw(self, network):
+        """PREVIEW_IMAGES of each of the first users, at the run's sampling settings: [rows, users, C, H, W].
 
         Guidance other than classifier-free is left out: what it needs may not be there before the training's end.
         """
@@ -84,12 +125,14 @@ class DiffusionTask:
         names = self.run.users.names[:PREVIEW_USERS]
         users = torch.arange(len(names), device=self.device)
         denoiser = Denoiser(network, self.schedule, self.config.prediction)
-        rows = [self.split.one_per_user()[:len(names)]]
-        for index in range(PREVIEW_IMAGES):
-            seeds = [image_seed(self.run.config.seed, name, index) for name in names]
-            rows.append(generate(denoiser, self.vae, self.statistics, self.schedule, sampling, users, seeds,
-                                 self.run.latent_shape))
-        save_rows(rows, path, self.run.users.colormap)
+        seeds = [[image_seed(self.run.config.seed, name, index) for name in names] for index in range(PREVIEW_IMAGES)]
+        return torch.stack([generate(denoiser, self.vae, self.statistics, self.schedule, sampling, users, row,
+                                     self.run.latent_shape) for row in seeds])
+
+    def preview(self, network, path: Path) -> None:
+        """Per user one real held-out image, and below it the images that `validate` has drawn."""
+        real = self.split.one_per_user()[:PREVIEW_USERS]
+        save_rows([real, *self.drawn], path, self.run.users.colormap)
 
 
 def train_diffusion(run: RunFolder, split: Split, device) -> None:

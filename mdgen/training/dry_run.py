@@ -55,7 +55,7 @@ class RandomImages:
     """Stands for a split: random images of the right shape, all of the first user."""
 
     def __init__(self, image: tuple, count: int):
-        self.image, self.train = image, torch.arange(count)
+        self.image, self.train, self.train_users = image, torch.arange(count), torch.zeros(count, dtype=torch.int64)
 
     def train_images(self, indices):
         return torch.rand(len(indices), *self.image) * 2 - 1
@@ -78,9 +78,9 @@ def diffusion_task(run: RunFolder, image, device) -> DiffusionTask:
     count = run.config.diffusion_training.batch_size
     statistics = LatentStatistics(*torch.tensor([0.0, 1.0]).expand(run.latent_shape[0], 2).T[:, :, None, None])
     latents = torch.randn(count, *run.latent_shape)
-    cache = LatentCache(latents, torch.full_like(latents, 0.1), torch.zeros(count, dtype=torch.int64), statistics, "",
-                        run.users.names)
-    return DiffusionTask(run, RandomImages(image, count), run.new_vae(), cache, device)
+    images = RandomImages(image, count)
+    cache = LatentCache(latents, torch.full_like(latents, 0.1), images.train_users, statistics, "", run.users.names)
+    return DiffusionTask(run, images, run.new_vae().to(device), cache, device)
 
 
 def stage_line(task, config: TrainingConfig, device) -> str:

@@ -37,6 +37,7 @@ class JointTask:
         for part in (vae.analysis, vae.encoder):
             part.requires_grad_(False)
         self.image_loss, self.opponents = image_loss, image_loss.opponents
+        self.as_diffusion = DiffusionTask(run, split, vae, cache, device)   # measures and shows what that stage does
 
     def loss(self, indices, generator):
         """The UNet's own loss on the batch, and the image loss: half of it decoded from cleaned latents."""
@@ -61,14 +62,11 @@ class JointTask:
         return denoiser(self.schedule.add_noise(latents, noise, t), t, users)
 
     def validate(self, network) -> dict:
-        return self.diffusion_view(network).validate(network["unet"])
+        self.as_diffusion.vae = network["vae"]
+        return self.as_diffusion.validate(network["unet"])
 
     def preview(self, network, path: Path) -> None:
-        self.diffusion_view(network).preview(network["unet"], path)
-
-    def diffusion_view(self, network) -> DiffusionTask:
-        """The diffusion stage's task around these networks, for what both stages show."""
-        return DiffusionTask(self.run, self.split, network["vae"], self.cache, self.device)
+        self.as_diffusion.preview(network["unet"], path)
 
 
 def joint_image_loss(run: RunFolder, split: Split, device) -> ImageLoss:

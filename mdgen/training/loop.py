@@ -18,6 +18,7 @@ from mdgen.training.ema import EMA
 from mdgen.training.interrupt import InterruptGuard
 from mdgen.training.logger import Logger
 from mdgen.training.lr_schedule import learning_rate
+from mdgen.training.patience import Patience
 from mdgen.training.run_state import RunState, check_bound
 
 LOG_EVERY = 10   # steps that one line of log.jsonl averages
@@ -40,10 +41,10 @@ class Task(Protocol):
         """indices: [B] int64 into the training images. Returns the scalar loss and a dict of scalar metrics."""
 
     def validate(self, network) -> dict:
-        """Scalar metrics of the averaged network on held-out images."""
+        """Scalar metrics of the averaged network on held-out images; "error" among them where patience is asked for."""
 
     def preview(self, network, path: Path) -> None:
-        """Write a picture of what the averaged network does."""
+        """Write a picture of what the averaged network does; follows `validate` of the same network."""
 
 
 def step_seed(seed: int, *where: int) -> int:
@@ -113,12 +114,19 @@ class TrainingState:
         self.config, self.file, self.bound_to = config, RunState(path), bound_to
         self.player, *self.opponents = (Player(n, config, device) for n in (network, *opponents))
         self.ema = EMA(network, config.ema_decay)
+        self.extra_emas = {f"{decay}": EMA(network, decay) for decay in config.extra_ema_decays}
+        self.patience = Patience(config.patience)
         self.step = 0
+
+    @property
+    def finished(self) -> bool:
+        return self.step >= self.config.steps or self.patience.ended
 
     def save(self) -> None:
         if distributed.is_main():
             self.file.save({"step": self.step, "bound_to": self.bound_to, **self.player.state_dict(),
-                            "ema": self.ema.state_dict(),
+                            "ema": self.ema.state_dict(), "patience": self.patience.state_dict(),
+                            "extra_emas": {decay: ema.state_dict() for decay, ema in self.extra_emas.items()},
                             "opponents": [opponent.state_dict() for opponent in self.opponents]})
         distributed.barrier()
 
@@ -138,6 +146,10 @@ class TrainingState:
             self.ema.load_state_dict(state["ema"])
             for opponent, saved in zip(self.opponents, state.get("opponents", []), strict=True):
                 opponent.load_state_dict(saved)
+            for decay, ema in self.extra_emas.items():
+                ema.load_state_dict(state["extra_emas"][decay])
+            if self.patience.limit:
+                self.patience.load_state_dict(state["patience"])
             self.step = state["step"]
 
 
@@ -164,13 +176,16 @@ def optimiser_step(task: Task, state: TrainingState, seed: int, device) -> dict:
     for _, player in opponents:
         player.update(rate)
     if stepped:
-        state.ema.update()
+        for ema in (state.ema, *state.extra_emas.values()):
+            ema.update()
     state.step += 1
     return {**sums, "gradient_norm": float(norm), "learning_rate": rate}
 
 
 def train(task: Task, config: TrainingConfig, folder: Path, *, seed: int, device, bound_to: str = "") -> nn.Module:
-    """Train `task.network` to config.steps, resuming from folder/<stage>/state.pt; returns the averaged network.
+    """Train `task.network` to config.steps, or until its patience ends, resuming from folder/<stage>/state.pt.
+
+    Returns the averaged network.
 
     folder: the run folder; receives log.jsonl and previews/.  bound_to: hash of what the weights depend on; a saved
     state is good for no other.  Raises Interrupted after a signal, with all saved;
@@ -183,29 +198,35 @@ def train(task: Task, config: TrainingConfig, folder: Path, *, seed: int, device
     recent: list[dict] = []
     logger = Logger(folder / "log.jsonl", task.name, config.steps, resume_step=state.step)
     with InterruptGuard() as interrupt, logger:
-        while state.step < config.steps:
+        while not state.finished:
             recent.append(optimiser_step(task, state, seed, device))
             logger.tick(state.step)
             if config.snapshot_at and state.step == max(1, round(config.snapshot_at * config.steps)):
                 state.keep_early()
-            done = state.step == config.steps
-            if done or state.step % LOG_EVERY == 0:
+            last = state.step == config.steps
+            if last or state.step % LOG_EVERY == 0:
                 logger.log(state.step, **{key: sum(m[key] for m in recent) / len(recent) for key in recent[0]})
                 recent.clear()
             stop = distributed.any_process(interrupt.requested)
-            previewed = config.preview_every and state.step % config.preview_every == 0
-            if done or stop or previewed or state.step % config.save_every == 0:
+            reported = last or config.preview_every and state.step % config.preview_every == 0
+            if reported:
+                measure(task, state, logger)
+            if reported or stop or state.step % config.save_every == 0:
                 state.save()   # before the preview: a disk too full for the picture must not cost the steps
-            if done or previewed:
-                report(task, state, folder, logger)
+            if reported and distributed.is_main():
+                task.preview(state.ema.average, folder / "previews" / f"{task.name}_{state.step:06d}.png")
             if stop:
                 raise Interrupted(f"stopped at {task.name} step {state.step} of {config.steps}; all is saved, "
                                   "and the same command continues")
     return state.ema.average
 
 
-def report(task: Task, state: TrainingState, folder: Path, logger: Logger) -> None:
-    """Held-out metrics and a preview of the averaged network."""
+def measure(task: Task, state: TrainingState, logger: Logger) -> None:
+    """Log the averaged network's held-out metrics, and what they mean for the patience."""
     if distributed.is_main():
-        logger.log(state.step, **{f"validation_{k}": v for k, v in task.validate(state.ema.average).items()})
-        task.preview(state.ema.average, folder / "previews" / f"{task.name}_{state.step:06d}.png")
+        metrics = task.validate(state.ema.average)
+        logger.log(state.step, **{f"validation_{key}": value for key, value in metrics.items()})
+        state.patience.observe(state.step, metrics, state.ema.average)
+        if state.patience.ended:
+            logger.log(state.step, ended=state.patience.reason())
+    state.patience.ended = distributed.any_process(state.patience.ended)   # only the main process has measured

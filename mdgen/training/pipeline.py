@@ -58,6 +58,9 @@ def open_run(config: Config, data_dir: Path | None, output_dir: Path, num_users:
     if config.vae.perceptual_weight or config.joint.perceptual_weight:   # what "auto" stands for here belongs to the run, wherever it is continued
         config = replace(config, vae=replace(config.vae, perceptual=resolve_perceptual(config.vae)))
     folders = read_users(config, resolve_data_dir(config, data_dir, output_dir), output_dir, num_users)
+    if config.diffusion.augment_gain and folders.channels == "rgb":
+        raise RequestError(f"diffusion.augment_gain is {config.diffusion.augment_gain}, but these images stay in "
+                           "colours, whose channels are no levels; set it to 0, or data.channels to intensity")
     split = Split.of(folders, config.data)   # before anything is written: it may refuse the data
     users = Users(folders.users, str(folders.root.resolve()), folders.channels, folders.colormap,
                   split.training_digests())

@@ -133,11 +133,12 @@ def unet_trained_on(parts) -> str:
 
 
 def samples(parts) -> str:
-    """Raw weights may have drawn them as well as averaged ones."""
+    """Raw weights may have drawn them as well as any average."""
     rows, drawn = read_manifest(parts.run.samples), parts.run.samples / MANIFEST
     if not rows:
         return "none drawn yet"
-    networks = parts.denoiser.network, parts.run.load_denoiser(parts.device, "network").network
+    others = "raw", *(f"ema:{decay}" for decay in parts.run.config.diffusion_training.extra_ema_decays)
+    networks = parts.denoiser.network, *(parts.run.load_denoiser(parts.device, name).network for name in others)
     known = [weights_hash(parts.vae_hash, network) for network in networks]
     if strange := sorted({row.run for row in rows} - set(known)):
         raise RequestError(f"{drawn} lists images of run {strange[0]}; this run is {known[0]}. Draw them again: "

@@ -4,7 +4,6 @@ import numpy as np
 from scipy.spatial.distance import pdist
 
 MOST_IMAGES = 200     # per user; beyond it evenly spaced ones stand for all
-INDEPENDENT_GAP = 4   # windows this far apart in a recording share no samples at the usual 75 % overlap
 
 
 def mean_pair_distance(vectors, positions=None, min_gap: int = 1):

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from mdgen import __version__
+from mdgen.data.copies import INDEPENDENT_GAP
 from mdgen.data.image_axes import find_axes
 from mdgen.run_folder import RunFolder
 from mdgen.training import distributed
 from mdgen.training.run_state import fingerprint
 from mdgen.validation.cache import Cache, content_key
 from mdgen.validation.distribution import distribution
-from mdgen.validation.diversity import INDEPENDENT_GAP, ratios, user_diversity
+from mdgen.validation.diversity import ratios, user_diversity
 from mdgen.validation.features import EXTRACTOR, JudgedSet, judge_images
 from mdgen.validation.image_sets import drawing_settings, read_sets
 from mdgen.validation.inception_features import inception_features

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from mdgen.config import EvaluationConfig
+from mdgen.data.copies import INDEPENDENT_GAP
 from mdgen.data.splits import Split
 from mdgen.data.transforms import augment
 from mdgen.losses.metric_learning import (batch_pairs, contrastive_loss, semi_hard_triplets,
@@ -17,7 +18,6 @@ from mdgen.losses.metric_learning import (batch_pairs, contrastive_loss, semi_ha
 from mdgen.models.siamese import SiameseNetwork
 from mdgen.training import distributed
 from mdgen.training.classifier import AUGMENTATION, IdentityTask, outputs, train_kept
-from mdgen.validation.diversity import INDEPENDENT_GAP
 from mdgen.validation.judges import training_key
 from mdgen.validation.verification import verification
 

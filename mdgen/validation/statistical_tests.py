@@ -10,7 +10,7 @@ import numpy as np
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import hypergeom, rankdata
 
-from mdgen.validation.diversity import INDEPENDENT_GAP
+from mdgen.data.copies import INDEPENDENT_GAP
 from mdgen.validation.features import EXTRACTOR, JudgedSet
 
 ALPHA = 0.05

@@ -68,5 +68,7 @@ def test_a_preview_leaves_out_guidance_that_may_not_be_there_yet(trained, split,
     for name, run in (("classifier", configured(trained, guidance_scale=0.5)), ("plain", plain)):
         vae, vae_hash = run.load_vae()
         task = DiffusionTask(run, split, vae, run.load_latents(vae_hash), torch.device("cpu"))
-        task.preview(run.load_denoiser().network, tmp_path / f"{name}.png")
+        network = run.load_denoiser().network
+        task.validate(network)   # draws what is shown
+        task.preview(network, tmp_path / f"{name}.png")
     assert (tmp_path / "classifier.png").read_bytes() == (tmp_path / "plain.png").read_bytes()

@@ -1,5 +1,6 @@
 import json
 import signal
+from dataclasses import replace
 
 import pytest
 import torch
@@ -7,6 +8,7 @@ from torch import nn
 
 from mdgen.config import TrainingConfig
 from mdgen.errors import RequestError, RunError
+from mdgen.run_folder import stored_weights
 from mdgen.training.loop import Interrupted, batch_indices, make_optimizer, step_seed, train
 from mdgen.training.run_state import RunState
 
@@ -226,3 +228,81 @@ def test_a_state_that_depends_on_something_else_is_refused_and_stays(tmp_path):
         train(Regression(), CONFIG, tmp_path, seed=3, device=CPU, bound_to="b" * 16)
     assert (tmp_path / "toy" / "state.pt").read_bytes() == before
     train(Regression(), CONFIG, tmp_path, seed=3, device=CPU, bound_to="a" * 16)
+
+
+# --- several averages, and patience ---
+
+class Overtrained(Regression):
+    """Its held-out error follows a plan, however training goes."""
+
+    def __init__(self, errors, **options):
+        super().__init__(**options)
+        self.errors, self.measured = list(errors), []
+
+    def validate(self, network):
+        self.measured.append({name: value.clone() for name, value in network.state_dict().items()})
+        return {"error": self.errors.pop(0)}
+
+
+PATIENT = replace(CONFIG, steps=40, preview_every=4, patience=2, extra_ema_decays=(0.5, 0.98))
+
+
+def test_every_average_is_the_one_of_a_run_with_that_decay_alone(tmp_path):
+    decays = (0.9, 0.5, 0.98)
+    for decay in decays:
+        train(Regression(), replace(CONFIG, ema_decay=decay), tmp_path / str(decay), seed=3, device=CPU)
+    several = replace(CONFIG, ema_decay=0.9, extra_ema_decays=(0.5, 0.98))
+    train(Regression(), several, tmp_path / "all", seed=3, device=CPU)
+    state = saved(tmp_path / "all")
+    assert list(state["extra_emas"]) == ["0.5", "0.98"]
+    for decay, found in zip(decays, (state["ema"], *state["extra_emas"].values())):
+        assert same(found, saved(tmp_path / str(decay))["ema"])
+    assert not same(state["ema"], state["extra_emas"]["0.5"])
+    assert same(state["network"], saved(tmp_path / "0.5")["network"])
+
+
+def test_a_rising_held_out_error_ends_training_and_the_best_average_is_kept(tmp_path):
+    task = Overtrained([5.0, 4.0, 4.5, 4.2, 1.0])
+    train(task, PATIENT, tmp_path, seed=3, device=CPU)
+    state = saved(tmp_path)
+    assert state["step"] == 16 and len(task.previews) == 4
+    assert same(state["patience"]["best"]["average"], task.measured[1])
+    assert same(dict(state["ema"]["average"]), task.measured[3])
+    assert same(stored_weights(state, "ema"), task.measured[1])
+    reasons = [entry for entry in entries(tmp_path) if "ended" in entry]
+    assert [entry["step"] for entry in reasons] == [16] and "4 at step 8" in reasons[0]["ended"]
+    again, before = Overtrained([0.0] * 9), (tmp_path / "toy" / "state.pt").read_bytes()
+    train(again, replace(PATIENT, steps=80), tmp_path, seed=3, device=CPU)      # it is finished, and stays so
+    assert again.calls == 0 and (tmp_path / "toy" / "state.pt").read_bytes() == before
+
+
+@pytest.mark.parametrize("stop_at", [5, 15, 16, 23, 24, 31, 32])
+def test_stopping_and_resuming_changes_neither_the_averages_nor_when_it_ends(tmp_path, stop_at):
+    errors = [5.0, 4.0, 4.5, 4.2]
+    train(Overtrained(errors), PATIENT, tmp_path / "whole", seed=3, device=CPU)
+    with pytest.raises(Interrupted):
+        train(Overtrained(errors, stop_at=stop_at), PATIENT, tmp_path / "parts", seed=3, device=CPU)
+    done = saved(tmp_path / "parts")["step"] // PATIENT.preview_every
+    train(Overtrained(errors[done:], seed=99), PATIENT, tmp_path / "parts", seed=3, device=CPU)
+    assert same(saved(tmp_path / "parts"), saved(tmp_path / "whole"))
+    assert saved(tmp_path / "parts")["step"] == 16
+
+
+def test_a_state_from_before_averages_and_patience_is_continued(whole, tmp_path):
+    with pytest.raises(Interrupted):
+        train(Regression(stop_at=24), CONFIG, tmp_path, seed=3, device=CPU)
+    old = {key: value for key, value in saved(tmp_path).items() if key not in ("extra_emas", "patience")}
+    RunState(tmp_path / "toy" / "state.pt").save(old)
+    assert same(stored_weights(old, "ema"), old["ema"]["average"])
+    train(Regression(), CONFIG, tmp_path, seed=3, device=CPU)
+    assert same(saved(tmp_path), saved(whole[0]))
+
+
+def test_weights_that_a_run_lacks_are_refused_with_those_it_has(tmp_path):
+    train(Regression(), replace(CONFIG, steps=2, extra_ema_decays=(0.995,)), tmp_path, seed=3, device=CPU)
+    state = saved(tmp_path)
+    assert same(stored_weights(state, "raw"), state["network"])
+    assert same(stored_weights(state, "ema:0.995"), state["extra_emas"]["0.995"]["average"])
+    for name in ("ema:0.5", "network", "best"):
+        with pytest.raises(RequestError, match=f"--weights is {name}; this run has raw, ema, ema:0.995"):
+            stored_weights(state, name)

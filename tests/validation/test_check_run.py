@@ -228,7 +228,7 @@ def test_images_that_were_exchanged_are_found_and_absent_ones_are_no_fault(tiny_
     assert "not there any more" in {f.name: f.detail for f in check_run(tiny_run)}["training images"]
 
 
-@pytest.mark.parametrize("weights", ["ema", "network"])
+@pytest.mark.parametrize("weights", ["ema", "raw"])
 def test_samples_of_this_run_pass_and_those_of_another_do_not(tiny_run, weights):
     run = RunFolder.open(tiny_run)
     rows = sample_users(run, run.samples, per_user=1, weights=weights)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from mdgen.data.copies import lower_fence, near, pixel_distances
 from mdgen.validation.features import JudgedSet
-from mdgen.validation.memorization import lower_fence, moments, near, originality, pixel_distances
+from mdgen.validation.memorization import moments, originality
 
 USERS, PER_USER = 3, 40
 
