@@ -59,8 +59,9 @@ def count_line(results: dict) -> str:
 def render(results: dict) -> str:
     """The whole page."""
     charts = "".join(f'<div class="chart">{chart(results, figure)}</div>' for figure in CHARTS)
+    found = best_line(results).capitalize()
     return page("Sweep of guidance", f"<h1>Guidance {escape(results['guidance'])}: how strong, and where</h1>"
-                f"<p><strong>{escape(best_line(results).capitalize())}.</strong> The rule: {escape(results['rule'])}.</p>"
+                f"<p><strong>{escape(found)}.</strong> The rule: {escape(results['rule'])}.</p>"
                 "<p>Too weak, and users are not recognised; too strong, and images of one user are all alike. Within: "
                 "the share of noise levels at which guidance acts, 0 clean to 1 noise. Judged by a classifier trained "
                 f"on real images alone. {escape(count_line(results))}.</p>{charts}"
