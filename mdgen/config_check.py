@@ -4,6 +4,8 @@ import math
 
 from mdgen.errors import RequestError
 
+STAGES = "vae_training", "diffusion_training", "joint_training", "enroll_training"
+
 
 def check(config) -> None:
     """Refuse settings that contradict each other, before any work is done."""
@@ -20,7 +22,7 @@ def check(config) -> None:
         "sampling.spacing": (config.sampling.spacing, ("leading", "trailing", "linspace")),
         "evaluation.siamese_loss": (config.evaluation.siamese_loss, ("contrastive", "triplet", "nt_xent")),
     }
-    for name in ("vae_training", "diffusion_training", "joint_training"):
+    for name in STAGES:
         training = getattr(config, name)
         choices[f"{name}.precision"] = (training.precision, ("auto", "bf16", "fp16", "off"))
         choices[f"{name}.schedule"] = (training.schedule, ("cosine", "constant"))
@@ -80,10 +82,12 @@ def check_numbers(config) -> None:
                   "evaluation.usefulness_seeds": config.evaluation.usefulness_seeds}
     shares = {"joint.noise_limit": config.joint.noise_limit, "data.validation_fraction": config.data.validation_fraction, "unet.dropout": config.unet.dropout,
               "diffusion.label_dropout": config.diffusion.label_dropout, "sampling.eta": config.sampling.eta}
-    for name in ("vae_training", "diffusion_training", "joint_training"):
+    for name in STAGES:
         training = getattr(config, name)
         least_one |= {f"{name}.{key}": getattr(training, key)
                       for key in ("steps", "batch_size", "accumulation", "save_every")}
+        if name == "vae_training" and config.init_from.weights != "none":
+            least_zero["vae_training.steps"] = least_one.pop("vae_training.steps")   # kept as it is
         least_zero |= {f"{name}.{key}": getattr(training, key) for key in
                        ("learning_rate", "warmup_steps", "weight_decay", "gradient_clip", "preview_every")}
         shares[f"{name}.ema_decay"] = training.ema_decay

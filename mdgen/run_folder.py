@@ -25,6 +25,7 @@ from mdgen.training.run_state import RunState, check_bound, fingerprint, weights
 # Settings that a resumed run may change: they touch what comes after training, or how long and how often.
 CHANGEABLE = ("sampling", "evaluation", "vae_training.preview_every", "vae_training.save_every",
               "diffusion_training.steps", "diffusion_training.preview_every", "diffusion_training.save_every",
+              "enroll_training", "init_from.run",   # persons are enrolled beside the run; the same weights may move
               "joint")   # joint weights lie beside those of the other stages, bound to them
 
 

@@ -91,3 +91,20 @@ class UNet(nn.Module):
 
     def _run(self, layer, h, embedding):
         return self.run_block(layer, h, embedding) if isinstance(layer, Stage) else layer(h)
+
+
+class WithUsers(nn.Module):
+    """A UNet that knows more users: rows [K, embedding_dim] become the users num_users + 1 ... num_users + K.
+
+    They stand behind the null user, whose index stays num_users, so that nothing changes for anybody else. The UNet
+    itself is neither copied nor changed; gradients reach rows that ask for them.
+    """
+
+    def __init__(self, unet: UNet, rows):
+        super().__init__()
+        self.unet, self.rows, self.num_users = unet, rows, unet.num_users
+
+    def forward(self, *inputs):
+        """As the UNet's."""
+        table = torch.cat([self.unet.user_embedding.weight, self.rows])
+        return torch.func.functional_call(self.unet, {"user_embedding.weight": table}, inputs)

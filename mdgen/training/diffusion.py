@@ -14,6 +14,7 @@ from mdgen.errors import RequestError
 from mdgen.run_folder import RunFolder
 from mdgen.training import distributed
 from mdgen.training.gradient_checkpointing import checkpointed
+from mdgen.training.initialise import take_unet
 from mdgen.training.loop import step_seed, train
 
 PREVIEW_USERS = 10
@@ -85,5 +86,6 @@ def train_diffusion(run: RunFolder, split: Split, device) -> None:
     vae, vae_hash = run.load_vae(device)
     cache = cache_latents(run, split, vae, vae_hash)
     task = DiffusionTask(run, split, vae, cache, device)
+    take_unet(run, task.network)
     train(task, run.config.diffusion_training, run.path, seed=run.config.seed, device=device,
           bound_to=vae_hash)

@@ -1,0 +1,99 @@
+"""Persons who joined a run after its training: one embedding each, fitted to weights that stayed as they were.
+
+    RUN/enrolled/<NAME>/enrolment.json   whose images, for which weights, fitted how
+                        state.pt         the embedding, and all that an interrupted enrolment needs
+"""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from mdgen.config import TrainingConfig
+from mdgen.data.user_folders import check_names, natural_key
+from mdgen.diffusion.objective import Denoiser
+from mdgen.errors import RequestError
+from mdgen.models.unet import WithUsers
+from mdgen.run_folder import RunFolder, read_text, write_text
+from mdgen.training.run_state import RunState
+
+
+@dataclass(frozen=True)
+class Enrolment:
+    """What an embedding was fitted to. images: as `Split.training_digests`; weights: of `RunFolder.load_generator`."""
+
+    images_dir: str
+    images: list
+    weights: str
+    training: TrainingConfig
+
+    def write(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / "enrolment.json", json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False))
+
+    @staticmethod
+    def read(folder: Path) -> "Enrolment | None":
+        """None where there is none; RequestError if it is damaged."""
+        path = folder / "enrolment.json"
+        if not path.is_file():
+            return None
+        try:
+            values = json.loads(read_text(path))
+            return Enrolment(**{**values, "training": TrainingConfig(**values["training"])})
+        except (json.JSONDecodeError, TypeError, KeyError):
+            raise RequestError(f"{path} is damaged; expected what train.py enroll wrote there. Delete {folder} and "
+                               "enrol again") from None
+
+
+def enrolment_folder(run: RunFolder, name: str) -> Path:
+    return run.path / "enrolled" / name
+
+
+def enrolled_names(run: RunFolder) -> list[str]:
+    """Who was enrolled, in natural order; the run's own users are not among them."""
+    return sorted((path.parent.name for path in run.path.glob("enrolled/*/enrolment.json")), key=natural_key)
+
+
+def check_new_name(run: RunFolder, name: str) -> None:
+    """RequestError for a name that a user of the run has, or that is too like one, or no name for a folder."""
+    if name in run.users.names:
+        raise RequestError(f"user {name} is one of those that {run.path} was trained for; give another --user NAME")
+    check_names([*run.users.names, *(other for other in enrolled_names(run) if other != name), name])
+
+
+def load_embedding(run: RunFolder, name: str, weights: str):
+    """The embedding of an enrolled person, [1, embedding_dim]; RequestError unless it was fitted to these weights."""
+    folder = enrolment_folder(run, name)
+    enrolment, state = Enrolment.read(folder), RunState(folder / "state.pt")
+    if enrolment.weights != weights:
+        raise RequestError(f"{name} was enrolled for the weights {enrolment.weights}, but {weights} are to draw; draw "
+                           f"with the former (--weights, --stage), or delete {folder} and enrol again")
+    saved = state.load() if state.exists() else {"step": 0}
+    if saved["step"] < enrolment.training.steps:
+        raise RequestError(f"the enrolment of {name} is at step {saved['step']} of {enrolment.training.steps}; run "
+                           "the same train.py enroll command again to end it")
+    with state.must_fit():
+        return saved["ema"]["average"]["weight"]
+
+
+def with_enrolled(run: RunFolder, denoiser: Denoiser, names: list[str], weights: str):
+    """What draws these users of the run and enrolled persons: (denoiser, index per name, weights' hash per name).
+
+    weights: the hash of `RunFolder.load_generator`. An enrolled person's adds, behind a "+", that of the embedding.
+    Whoever was trained with the run is drawn as without the others, bit for bit.
+    """
+    index = {name: place for place, name in enumerate(run.users.names)}
+    hashes = dict.fromkeys(index, weights)
+    enrolled = [name for name in names if name not in index]
+    if not enrolled:
+        return denoiser, index, hashes
+    device = denoiser.network.user_embedding.weight.device
+    rows = torch.cat([load_embedding(run, name, weights) for name in enrolled])
+    network = WithUsers(denoiser.network, rows.to(device))
+    for place, name in enumerate(enrolled):
+        index[name] = network.num_users + 1 + place   # behind the null user
+        hashes[name] = f"{weights}+{hashlib.sha256(rows[place].numpy().tobytes()).hexdigest()[:8]}"
+    return Denoiser(network, denoiser.schedule, denoiser.prediction), index, hashes
