@@ -51,6 +51,7 @@ def memory() -> Config:
 
     return replace(config, preset="memory", vae_training=frugal(config.vae_training),
                    diffusion_training=frugal(config.diffusion_training),
+                   enroll_training=replace(frugal(config.enroll_training), accumulation=2),
                    sampling=replace(config.sampling, batch_size=8))
 
 

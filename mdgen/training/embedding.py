@@ -21,6 +21,7 @@ from mdgen.enrolled import Enrolment, check_new_name, enrolment_folder
 from mdgen.errors import RequestError
 from mdgen.models.unet import WithUsers
 from mdgen.run_folder import RunFolder
+from mdgen.training import distributed
 from mdgen.training.gradient_checkpointing import checkpointed
 from mdgen.training.loop import step_seed, train
 
@@ -95,7 +96,8 @@ def enroll(run: RunFolder, images_dir: Path, name: str | None, training: Trainin
     generator = run.load_generator(device)
     asked = Enrolment(str(Path(images_dir).resolve()), digests(pixels), generator[-1], training)
     check_same_enrolment(folder, Enrolment.read(folder), asked)
-    asked.write(folder)
+    if distributed.is_main():
+        asked.write(folder)
     task = EmbeddingTask(run, name, pixels.float() / 127.5 - 1, generator, device)
     if training.gradient_checkpointing:
         task.unet.run_block = checkpointed
