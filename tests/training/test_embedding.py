@@ -4,15 +4,19 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mdgen.config import TrainingConfig
+from mdgen.config import TrainingConfig, override
+from mdgen.data.latents import encode_latents
 from mdgen.diffusion.generate import generate
+from mdgen.diffusion.objective import Denoiser, diffusion_loss, make_schedule
 from mdgen.enrolled import enrolled_names, with_enrolled
 from mdgen.errors import RequestError
-from mdgen.run_folder import RunFolder
+from mdgen.presets import small
+from mdgen.run_folder import RunFolder, Users
 from mdgen.sampling import read_manifest, sample_users
 from mdgen.training.embedding import EmbeddingTask, enroll
 from mdgen.training.logger import read_log
-from mdgen.training.run_state import RunState
+from mdgen.training.loop import train
+from mdgen.training.run_state import RunState, fingerprint
 
 CPU = torch.device("cpu")
 TRAINING = TrainingConfig(steps=80, batch_size=8, learning_rate=0.1, warmup_steps=5, weight_decay=0.0, ema_decay=0.9,
@@ -47,13 +51,44 @@ def joined(joined_once, tmp_path):
     return RunFolder.open(shutil.copytree(joined_once, tmp_path / "joined"))
 
 
-def test_the_new_embedding_fits_better_than_any_known_users(joined_once, newcomer, trained):
-    found = read_log(joined_once / "enrolled" / "log.jsonl", "New")[-1]
-    assert found["validation_error"] < 0.97 * found["validation_error_as_nearest_user"]
-    run, generator = RunFolder.open(trained), RunFolder.open(trained).load_generator()
-    task = EmbeddingTask(run, "New", torch.zeros(2, 1, 32, 32), generator, CPU)
+@pytest.fixture(scope="module")
+def brightness(tmp_path_factory):
+    """A run without a folder, and what draws its four users: each has images of one brightness of its own."""
+    config = override(small(), ["data.height=16", "data.width=16", "vae.latent_channels=1", "vae.width=8",
+                                "unet.channels=[16]", "unet.attention=[false]", "unet.embedding_dim=32",
+                                "unet.dropout=0"])
+    run = RunFolder(tmp_path_factory.mktemp("brightness"), config, Users(list("abcd"), "", "intensity", "gray"))
+    levels, users = torch.tensor([-0.9, -0.3, 0.1, 0.9]), torch.arange(4).repeat(8)
+    images = levels[users][:, None, None, None].expand(-1, 1, 16, 16)
+    torch.manual_seed(0)
+    vae, denoiser = run.new_vae().eval(), Denoiser(run.new_unet(), make_schedule(config.diffusion), "v")
+    vae.fit_patch_basis(images)
+    cache = encode_latents(vae, lambda rows: images[rows], users, run.users.names, "")
+    optimizer, generator = torch.optim.Adam(denoiser.parameters(), lr=1e-2), torch.Generator().manual_seed(0)
+    for _ in range(120):
+        loss, _ = diffusion_loss(denoiser.network, denoiser.schedule, config.diffusion, cache.means, users, generator)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return run, (vae, denoiser.eval(), cache.statistics, "weights")
+
+
+def test_a_new_embedding_starts_at_the_mean_user_and_ends_nearer_than_any_known_one(brightness, tmp_path):
+    run, generator = brightness
+    images = torch.full((5, 1, 16, 16), 0.55)                    # between c and d; the mean of all is near -0.05
+    task = EmbeddingTask(run, "New", images, generator, CPU)
     known = generator[1].network.user_embedding.weight
-    assert torch.allclose(task.network.weight, known[:3].mean(dim=0, keepdim=True))   # and not the null user's
+    assert torch.allclose(task.network.weight, known[:4].mean(dim=0, keepdim=True))   # and not the null user's
+    before = fingerprint(generator[1].network.state_dict()), task.validate(task.network)
+    after = task.validate(train(task, TRAINING, tmp_path, seed=0, device=CPU))
+    assert after["error"] < 0.8 * after["error_as_nearest_user"] and after["error"] < 0.8 * before[1]["error"]
+    assert fingerprint(generator[1].network.state_dict()) == before[0]
+    assert after["error_as_nearest_user"] == before[1]["error_as_nearest_user"]
+
+
+def test_the_log_ends_with_what_the_command_reports(joined_once):
+    found = read_log(joined_once / "enrolled" / "log.jsonl", "New")[-1]
+    assert found["validation_error"] < found["validation_error_as_nearest_user"]
 
 
 def test_nobody_else_changes_by_a_bit(joined_once, trained, contents):

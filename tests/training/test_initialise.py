@@ -16,7 +16,7 @@ def test_a_new_unet_is_the_old_one_but_for_its_users(trained, tmp_path):
     source = RunFolder.open(trained)
     run = RunFolder(tmp_path, with_source(source.config, trained),
                     replace(source.users, names=[f"P_{k}" for k in range(5)]))
-    old, new = source.load_denoiser().network, run.new_unet().eval()
+    old, new = source.load_denoiser().network, run.new_unet().eval().to(memory_format=torch.channels_last)
     take_unet(run, new)
     x, t = torch.randn(3, *run.latent_shape), torch.tensor([5, 400, 999])
     nobody = [torch.full((3,), network.num_users) for network in (old, new)]
