@@ -141,7 +141,7 @@ class Config:
     joint_training: TrainingConfig = field(default_factory=lambda: TrainingConfig(
         steps=300, learning_rate=2e-4, warmup_steps=20, ema_decay=0.99, preview_every=0))
     enroll_training: TrainingConfig = field(default_factory=lambda: TrainingConfig(
-        steps=200, batch_size=16, learning_rate=1e-2, warmup_steps=20, weight_decay=0.0, ema_decay=0.98,
+        steps=200, batch_size=8, learning_rate=2e-2, warmup_steps=20, weight_decay=0.0, ema_decay=0.98,
         preview_every=0, save_every=50))
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)

@@ -1,7 +1,7 @@
-"""Persons who joined a run after its training: one embedding each, fitted to weights that stayed as they were.
+"""Persons who joined a run after its training: embeddings of their own, fitted to weights that stayed as they were.
 
     RUN/enrolled/<NAME>/enrolment.json   whose images, for which weights, fitted how
-                        state.pt         the embedding, and all that an interrupted enrolment needs
+                        state.pt         the embeddings, and all that an interrupted enrolment needs
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ from mdgen.training.run_state import RunState
 
 @dataclass(frozen=True)
 class Enrolment:
-    """What an embedding was fitted to. images: as `Split.training_digests`; weights: of `RunFolder.load_generator`."""
+    """What embeddings were fitted to. images: as `Split.training_digests`; weights: of `RunFolder.load_generator`."""
 
     images_dir: str
     images: list
@@ -64,8 +64,8 @@ def check_new_name(run: RunFolder, name: str) -> None:
     check_names([*run.users.names, *(other for other in enrolled_names(run) if other != name), name])
 
 
-def load_embedding(run: RunFolder, name: str, weights: str):
-    """The embedding of an enrolled person, [1, embedding_dim]; RequestError unless it was fitted to these weights."""
+def load_embeddings(run: RunFolder, name: str, weights: str):
+    """An enrolled person's entry of `WithUsers`, [1 + stages, E]; RequestError unless fitted to these weights."""
     folder = enrolment_folder(run, name)
     enrolment, state = Enrolment.read(folder), RunState(folder / "state.pt")
     if enrolment.weights != weights:
@@ -82,7 +82,7 @@ def load_embedding(run: RunFolder, name: str, weights: str):
 def with_enrolled(run: RunFolder, denoiser: Denoiser, names: list[str], weights: str):
     """What draws these users of the run and enrolled persons: (denoiser, index per name, weights' hash per name).
 
-    weights: the hash of `RunFolder.load_generator`. An enrolled person's adds, behind a "+", that of the embedding.
+    weights: the hash of `RunFolder.load_generator`. An enrolled person's adds, behind a "+", that of the embeddings.
     Whoever was trained with the run is drawn as without the others, bit for bit.
     """
     index = {name: place for place, name in enumerate(run.users.names)}
@@ -91,7 +91,7 @@ def with_enrolled(run: RunFolder, denoiser: Denoiser, names: list[str], weights:
     if not enrolled:
         return denoiser, index, hashes
     device = denoiser.network.user_embedding.weight.device
-    rows = torch.cat([load_embedding(run, name, weights) for name in enrolled])
+    rows = torch.stack([load_embeddings(run, name, weights) for name in enrolled])
     network = WithUsers(denoiser.network, rows.to(device))
     for place, name in enumerate(enrolled):
         index[name] = network.num_users + 1 + place   # behind the null user

@@ -51,7 +51,7 @@ def memory() -> Config:
 
     return replace(config, preset="memory", vae_training=frugal(config.vae_training),
                    diffusion_training=frugal(config.diffusion_training),
-                   enroll_training=replace(frugal(config.enroll_training), accumulation=2),
+                   enroll_training=replace(config.enroll_training, gradient_checkpointing=True),
                    sampling=replace(config.sampling, batch_size=8))
 
 

@@ -1,5 +1,6 @@
 """The class-conditional UNet that predicts noise, clean latent or velocity (Ho et al. 2020; Dhariwal & Nichol 2021)."""
 
+import copy
 from collections.abc import Sequence
 
 import torch
@@ -69,6 +70,10 @@ class UNet(nn.Module):
                 width = channels[level - 1]
         self.norm_out, self.conv_out = group_norm(width), zero_init(conv3x3(width, in_channels))
 
+    @property
+    def num_stages(self) -> int:
+        return sum(isinstance(layer, Stage) for layer in (*self.down, *self.middle, *self.up))
+
     def embed(self, t, user):
         """t, user: [B] int64 -> the activated embedding [B, embedding_dim] that modulates every block."""
         time = self.time_embedding(sinusoidal_embedding(t, self.time_dim))
@@ -94,17 +99,23 @@ class UNet(nn.Module):
 
 
 class WithUsers(nn.Module):
-    """A UNet that knows more users: rows [K, embedding_dim] become the users num_users + 1 ... num_users + K.
+    """A UNet that knows more users, while all that it knew stays as it was, bit for bit.
 
-    They stand behind the null user, whose index stays num_users, so that nothing changes for anybody else. The UNet
-    itself is neither copied nor changed; gradients reach rows that ask for them.
+    rows: [K, 1 + stages, embedding_dim], one entry for each of the users num_users + 1 ... num_users + K, who stand
+    behind the null user; its index stays num_users. First their embedding; then what every stage adds, for them alone,
+    to the activated embedding, so that a user may have another embedding in every layer (Voynov et al. 2023, P+).
+    Gradients reach rows that ask for them. The UNet's weights are shared.
     """
 
     def __init__(self, unet: UNet, rows):
         super().__init__()
-        self.unet, self.rows, self.num_users = unet, rows, unet.num_users
+        self.num_users, self.rows, self.run_block = unet.num_users, rows, unet.run_block
+        self.unet = copy.copy(unet)   # the same weights, but a run_block of its own
 
-    def forward(self, *inputs):
+    def forward(self, x, t, user, *more):
         """As the UNet's."""
-        table = torch.cat([self.unet.user_embedding.weight, self.rows])
-        return torch.func.functional_call(self.unet, {"user_embedding.weight": table}, inputs)
+        table = torch.cat([self.unet.user_embedding.weight, self.rows[:, 0]])
+        none = self.rows.new_zeros(self.num_users + 1, *self.rows.shape[1:])
+        additions = iter(torch.cat([none, self.rows])[user, 1:].unbind(dim=1))      # per stage [B, E]
+        self.unet.run_block = lambda stage, h, embedding: self.run_block(stage, h, embedding + next(additions))
+        return torch.func.functional_call(self.unet, {"user_embedding.weight": table}, (x, t, user, *more))

@@ -1,7 +1,8 @@
-"""Enrolment: a new person's embedding from a few images, for networks that stay as they are.
+"""Enrolment: a new person's embeddings from a few images, for networks that stay as they are.
 
 Textual inversion (Gal et al. 2022) with a user in the place of a word: the run's own diffusion loss on the new
-images, whose gradient reaches one vector and nothing else.
+images, whose gradient reaches the person's embedding and nothing else; as in P+ (Voynov et al. 2023) every layer may
+have one of its own.
 """
 
 from dataclasses import replace
@@ -32,7 +33,8 @@ PREVIEW_IMAGES = 8
 class EmbeddingTask:
     """Denoise a new person's latents, [N, c, h, w] on the run's scale; validate beside the users that there are.
 
-    images: [N, C, H, W] in [-1, 1]; generator: of `RunFolder.load_generator`. The network is one row of embedding.
+    images: [N, C, H, W] in [-1, 1]; generator: of `RunFolder.load_generator`. The network is an entry of
+    `WithUsers`: the mean user's embedding, and for every stage an addition that starts at 0.
     """
 
     def __init__(self, run: RunFolder, name: str, images, generator, device):
@@ -44,8 +46,9 @@ class EmbeddingTask:
         self.config = replace(run.config.diffusion, label_dropout=0.0)   # the null user learns nothing here
         self.cache = encode_latents(vae, lambda rows: images[rows], torch.full((len(images),), self.user), [name],
                                     weights, statistics=statistics)
-        known = self.unet.user_embedding.weight[:self.unet.num_users]
-        self.network = nn.Embedding.from_pretrained(known.mean(dim=0, keepdim=True).float(), freeze=False)
+        mean = self.unet.user_embedding.weight[:self.unet.num_users].mean(dim=0, keepdim=True)
+        rows = torch.cat([mean, mean.new_zeros(self.unet.num_stages, mean.shape[1])])
+        self.network = nn.Embedding.from_pretrained(rows, freeze=False)
 
     def loss(self, indices, generator):
         latents = self.cache.draw(indices, torch.Generator().manual_seed(generator.initial_seed()))
@@ -56,7 +59,7 @@ class EmbeddingTask:
         """`diffusion_loss` of latents [B, c, h, w] taken for those of one user, known or new."""
         users = torch.full((len(latents),), user, device=self.device)
         latents = latents.to(self.device, memory_format=torch.channels_last)
-        return diffusion_loss(WithUsers(self.unet, network.weight), self.denoiser.schedule, self.config, latents, users,
+        return diffusion_loss(WithUsers(self.unet, network.weight[None]), self.denoiser.schedule, self.config, latents, users,
                               generator)
 
     @torch.inference_mode()
@@ -73,7 +76,7 @@ class EmbeddingTask:
     def preview(self, network, path: Path) -> None:
         """Real images, and drawn ones below them."""
         real = self.images[:PREVIEW_IMAGES]
-        denoiser = Denoiser(WithUsers(self.unet, network.weight), self.denoiser.schedule, self.denoiser.prediction)
+        denoiser = Denoiser(WithUsers(self.unet, network.weight[None]), self.denoiser.schedule, self.denoiser.prediction)
         seeds = [image_seed(self.run.config.seed, self.name, index) for index in range(len(real))]
         drawn = generate(denoiser, self.vae, self.statistics, denoiser.schedule, self.run.config.sampling,
                          torch.full((len(real),), self.user, device=self.device), seeds, self.run.latent_shape)

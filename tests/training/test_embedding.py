@@ -78,7 +78,8 @@ def test_a_new_embedding_starts_at_the_mean_user_and_ends_nearer_than_any_known_
     images = torch.full((5, 1, 16, 16), 0.55)                    # between c and d; the mean of all is near -0.05
     task = EmbeddingTask(run, "New", images, generator, CPU)
     known = generator[1].network.user_embedding.weight
-    assert torch.allclose(task.network.weight, known[:4].mean(dim=0, keepdim=True))   # and not the null user's
+    assert torch.allclose(task.network.weight[0], known[:4].mean(dim=0))   # and not the null user's
+    assert not task.network.weight[1:].any()
     before = fingerprint(generator[1].network.state_dict()), task.validate(task.network)
     after = task.validate(train(task, TRAINING, tmp_path, seed=0, device=CPU))
     assert after["error"] < 0.8 * after["error_as_nearest_user"] and after["error"] < 0.8 * before[1]["error"]
