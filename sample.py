@@ -21,7 +21,7 @@ def parser():
     p.add_argument("run", type=Path, nargs="?", metavar="RUN", help="the output folder of train.py")
     p.add_argument("--model-dir", type=Path, help="the same as RUN, for old command lines")
     p.add_argument("--samples-per-user", type=int, default=10)
-    p.add_argument("--output-dir", type=Path, help="default: RUN/samples")
+    p.add_argument("--output-dir", type=Path, help="default: RUN/samples, or RUN/samples_enrolled with enrolled persons")
     p.add_argument("--users", nargs="+", metavar="USER", help="draw these users only")
     p.add_argument("--sampler", choices=["ddim", "ddpm", "dpm"], help="default: the run's")
     p.add_argument("--steps", type=int, help="denoiser evaluations per image (default: the run's)")
@@ -88,13 +88,14 @@ def main(argv):
     from mdgen.training.logger import ShowProgress
 
     device = distributed.init_from_environment(args.device)
-    folder = args.output_dir or run.samples
+    enrolled = set(args.users or ()) - set(run.users.names)
+    folder = args.output_dir or (run.path / "samples_enrolled" if enrolled else run.samples)
     rows = sample_users(run, folder, per_user=args.samples_per_user, users=args.users, seed=args.seed,
                         overwrite=args.overwrite, device=device, progress=ShowProgress("draw", "image"),
                         weights=args.weights, stage=args.stage)
     if distributed.is_main():
-        print(f"{len(rows)} images of {len({row.user for row in rows})} users in {folder}; "
-              f"next: python evaluate.py samples {run.path}")
+        then = "" if enrolled else f"; next: python evaluate.py samples {run.path}"
+        print(f"{len(rows)} images of {len({row.user for row in rows})} users in {folder}{then}")
     distributed.shut_down()
     return 0
 

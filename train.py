@@ -11,9 +11,10 @@ from pathlib import Path
 
 from mdgen import commandline
 
-STAGES = ("all", "vae", "diffusion", "joint", "classifier")
-LATER = {"enroll": "enrolling a new person",
-         "distill": "distillation to a few steps"}
+STAGES = ("all", "vae", "diffusion", "joint", "classifier", "enroll")
+LATER = {"distill": "distillation to a few steps"}
+ENROLL = ("run", "images", "user")                       # flags of this stage alone
+ANY_STAGE = ("stage", "set", "device", "debug")
 
 PERCEPTUAL_WEIGHT = 0.1   # with --use-lpips, where the preset has none
 
@@ -21,16 +22,25 @@ EXAMPLES = """examples:
   python train.py --preset demo --output-dir runs/demo
   python train.py --preset small --data-dir data/ --output-dir runs/mine
   python train.py --preset standard --data-dir data/ --output-dir runs/mine128 --set unet.dropout=0.15
-  python train.py --preset memory --data-dir data/ --dry-run"""
+  python train.py --preset memory --data-dir data/ --dry-run
+  python train.py --preset small --data-dir data/ --output-dir runs/tuned --init-from runs/simulated
+  python train.py enroll runs/mine --images new/ID_32"""
 
 
 def parser():
     p = commandline.Parser(prog="train.py", description=__doc__, epilog=EXAMPLES,
                            formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("stage", nargs="?", default="all", choices=[*STAGES, *LATER], help="what to train (default: all, which leaves out the classifier of sample.py --guidance classifier)")
-    p.add_argument("--preset", default="small", help="demo, small, standard, memory or quality (default: small)")
+    p.add_argument("stage", nargs="?", default="all", choices=[*STAGES, *LATER], 
+                   help="what to train (default: all, which is vae and diffusion)")
+    p.add_argument("run", nargs="?", type=Path, metavar="RUN", help="enroll: the run that a person joins")
+    p.add_argument("--images", type=Path, metavar="DIR", help="enroll: a folder with 5 to 20 images of the person")
+    p.add_argument("--user", metavar="NAME", help="enroll: the person's name (default: the folder's)")
+    p.add_argument("--preset", help="demo, small, standard, memory or quality (default: small)")
     p.add_argument("--data-dir", type=Path, help="a folder with one folder of images per user")
     p.add_argument("--output-dir", type=Path, help="the run folder (default: runs/PRESET)")
+    p.add_argument("--init-from", type=Path, metavar="RUN",
+                   help="start from the weights of this run; its users are forgotten. The VAE is trained on, or kept as "
+                        "it is with --set vae_training.steps=0")
     p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
                    help="change one setting, such as unet.dropout=0.1; may be repeated")
     p.add_argument("--dry-run", action="store_true",
@@ -53,10 +63,16 @@ def parser():
 def configure(args):
     """The preset with the command line's changes."""
     from mdgen.config import override
+    from mdgen.errors import RequestError
     from mdgen.presets import preset
+    from mdgen.training.initialise import with_source
     from mdgen.training.pipeline import with_batch_size
 
-    config = preset(args.preset)
+    config = preset(args.preset or "small")
+    if named := [assignment for assignment in args.set if assignment.strip().startswith("init_from")]:
+        raise RequestError(f"--set {named[0]} names weights without taking them; give --init-from RUN")
+    if args.init_from is not None:
+        config = with_source(config, args.init_from)
     if args.resolution is not None:
         config = override(config, [f"data.height={args.resolution}", f"data.width={args.resolution}"])
     if args.batch_size is not None:
@@ -87,8 +103,11 @@ def main(argv):
                            f"expected one of {', '.join(STAGES)}")
     if args.lpips_weights:
         os.environ[perceptual.WEIGHTS_VARIABLE] = str(args.lpips_weights)
+    refuse_idle_flags(args)
     from mdgen.training import distributed, pipeline
 
+    if args.stage == "enroll":
+        return enroll(args)
     config = configure(args)
     device = distributed.init_from_environment(args.device)
     output_dir = args.output_dir or Path("runs") / config.preset
@@ -107,15 +126,57 @@ def main(argv):
     return 0
 
 
+def refuse_idle_flags(args):
+    """RequestError for a flag that the stage would not look at."""
+    from mdgen.errors import RequestError
+
+    given = [name for name, value in vars(args).items() if value not in (None, False, []) and name not in ANY_STAGE]
+    idle = [name for name in given if (name in ENROLL) != (args.stage == "enroll")]
+    if idle:
+        name = {"run": str(args.run)}.get(idle[0], "--" + idle[0].replace("_", "-"))
+        expected = ("RUN --images DIR [--user NAME] [--set enroll_training.KEY=VALUE] [--device DEVICE]"
+                    if args.stage == "enroll" else "the run folder as --output-dir; see --help")
+        raise RequestError(f"train.py {args.stage} makes no use of {name}; leave it out. Expected: {expected}")
+
+
+def enroll(args):
+    from mdgen.config import override
+    from mdgen.errors import RequestError
+    from mdgen.run_folder import RunFolder
+    from mdgen.training import distributed
+    from mdgen.training.embedding import enroll
+    from mdgen.training.logger import read_log
+
+    if args.run is None or args.images is None:
+        raise RequestError(f"{'RUN' if args.run is None else '--images DIR'} is missing; give both, as in train.py "
+                           "enroll runs/mine --images new/ID_32")
+    if idle := [assignment for assignment in args.set if not assignment.strip().startswith("enroll_training.")]:
+        raise RequestError(f"--set {idle[0]} changes nothing here: the run stays as it is; leave it out, or set "
+                           "enroll_training.KEY")
+    run = RunFolder.open(args.run)
+    training = override(run.config, args.set).enroll_training
+    device = distributed.init_from_environment(args.device)
+    name = enroll(run, args.images, args.user, training, device)
+    if distributed.is_main():
+        found = read_log(run.path / "enrolled" / "log.jsonl", name)[-1]
+        print(f"enrolled {name}: error {found['validation_error']:.4f} on the images, "
+              f"{found['validation_error_as_nearest_user']:.4f} as the nearest known user; next: python sample.py "
+              f"{run.path} --users {name}")
+    distributed.shut_down()
+    return 0
+
+
 def show_dry_run(args, config, device):
     from mdgen.errors import RequestError
     from mdgen.run_folder import Users
     from mdgen.training.dry_run import dry_run
+    from mdgen.training.initialise import check_source
     from mdgen.training.pipeline import read_users
 
     if args.num_users is not None and args.num_users < 1:
         raise RequestError(f"--num-users is {args.num_users}; expected 1 or more, or leave the flag out")
     users = None
+    check_source(config, args.output_dir or Path("runs") / config.preset)
     if args.data_dir is not None:
         folders = read_users(config, args.data_dir, None, args.num_users)
         users = Users(folders.users, str(args.data_dir), folders.channels, folders.colormap)

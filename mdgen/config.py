@@ -108,6 +108,14 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
+class InitConfig:
+    """Where the first weights came from; train.py --init-from fills it in."""
+
+    run: str = ""                       # a run folder, which may move
+    weights: str = "none"               # 16 hex digits that name its weights
+
+
+@dataclass(frozen=True)
 class SamplingConfig:
     sampler: str = "dpm"                # ddim | ddpm | dpm
     steps: int = 25
@@ -139,6 +147,7 @@ class EvaluationConfig:
 class Config:
     preset: str = "small"
     seed: int = 0
+    init_from: InitConfig = field(default_factory=InitConfig)
     data: DataConfig = field(default_factory=DataConfig)
     vae: VAEConfig = field(default_factory=VAEConfig)
     vae_training: TrainingConfig = field(default_factory=lambda: TrainingConfig(steps=2500, learning_rate=2e-3))
@@ -149,6 +158,9 @@ class Config:
     joint_training: TrainingConfig = field(default_factory=lambda: TrainingConfig(
         steps=300, learning_rate=2e-4, warmup_steps=20, ema_decay=0.99, preview_every=0))
     classifier_training: TrainingConfig = field(default_factory=lambda: TrainingConfig(steps=400, preview_every=0))
+    enroll_training: TrainingConfig = field(default_factory=lambda: TrainingConfig(
+        steps=200, batch_size=8, learning_rate=2e-2, warmup_steps=20, weight_decay=0.0, ema_decay=0.98,
+        preview_every=0, save_every=50))
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 

@@ -4,7 +4,7 @@ import math
 
 from mdgen.errors import RequestError
 
-STAGES = "vae_training", "diffusion_training", "joint_training", "classifier_training"
+STAGES = "vae_training", "diffusion_training", "joint_training", "classifier_training", "enroll_training"
 
 
 def check(config) -> None:
@@ -102,11 +102,14 @@ def check_numbers(config) -> None:
                   "evaluation.siamese_learning_rate": config.evaluation.siamese_learning_rate,
                   "evaluation.usefulness_seeds": config.evaluation.usefulness_seeds}
     shares = {"data.validation_fraction": config.data.validation_fraction, "unet.dropout": config.unet.dropout,
-              "joint.noise_limit": config.joint.noise_limit, "diffusion.label_dropout": config.diffusion.label_dropout, "sampling.eta": config.sampling.eta}
+              "joint.noise_limit": config.joint.noise_limit, "sampling.eta": config.sampling.eta,
+              "diffusion.label_dropout": config.diffusion.label_dropout}
     for name in STAGES:
         training = getattr(config, name)
         least_one |= {f"{name}.{key}": getattr(training, key)
                       for key in ("steps", "batch_size", "accumulation", "save_every")}
+        if name == "vae_training" and config.init_from.weights != "none":
+            least_zero["vae_training.steps"] = least_one.pop("vae_training.steps")   # kept as it is
         least_zero |= {f"{name}.{key}": getattr(training, key) for key in
                        ("learning_rate", "warmup_steps", "weight_decay", "gradient_clip", "preview_every", "patience")}
         shares |= {f"{name}.{key}": getattr(training, key) for key in ("ema_decay", "snapshot_at")}

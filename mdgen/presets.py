@@ -56,6 +56,7 @@ def memory() -> Config:
 
     return replace(config, preset="memory", vae_training=frugal(config.vae_training),
                    diffusion_training=frugal(config.diffusion_training),
+                   enroll_training=replace(config.enroll_training, gradient_checkpointing=True),
                    sampling=replace(config.sampling, batch_size=8))
 
 

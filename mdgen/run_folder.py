@@ -26,6 +26,7 @@ CHANGEABLE = ("sampling", "evaluation", "vae_training.preview_every", "vae_train
               "diffusion_training.steps", "diffusion_training.preview_every", "diffusion_training.save_every",
               "diffusion_training.snapshot_at", "classifier_training.steps", "classifier_training.preview_every",
               "classifier_training.save_every",
+              "enroll_training", "init_from.run",   # persons are enrolled beside the run; the same weights may move
               "joint")   # joint weights lie beside those of the other stages, bound to them
 
 

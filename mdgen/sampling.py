@@ -14,6 +14,7 @@ from mdgen.config import SamplingConfig
 from mdgen.data.pictures import grid, to_pixels, write_png
 from mdgen.data.user_folders import EXTENSIONS
 from mdgen.diffusion.generate import image_seed
+from mdgen.enrolled import enrolled_names, with_enrolled
 from mdgen.errors import RequestError
 from mdgen.generator import load_generator
 from mdgen.run_folder import RunFolder, refuse_file, write_text
@@ -36,11 +37,14 @@ class Row:
     run: str
 
 
-def plan(users, per_user: int, seed: int, config: SamplingConfig, run_hash: str, guide_hash: str = "") -> list[Row]:
-    """All images asked for, user by user; a row depends on its user and index alone, not on its neighbours."""
+def plan(users, per_user: int, seed: int, config: SamplingConfig, hashes: dict, guide_hash: str = "") -> list[Row]:
+    """All images asked for, user by user; a row depends on its user and index alone, not on its neighbours.
+
+    hashes: of the weights that draw each user.
+    """
     sampler = sampler_name(config, guide_hash)
     return [Row(f"{user}/{user}_{index:05d}.png", user, image_seed(seed, user, index), sampler, config.steps,
-                config.guidance_scale, run_hash)
+                config.guidance_scale, hashes[user])
             for user in users for index in range(per_user)]
 
 
@@ -58,11 +62,15 @@ def sampler_name(config: SamplingConfig, guide_hash: str = "") -> str:
 
 
 def choose_users(run: RunFolder, wanted: list[str] | None) -> list[str]:
-    """The users to draw, in the run's order. Raises RequestError naming one that the run does not know."""
-    unknown = [name for name in wanted or [] if name not in run.users.names]
+    """The users to draw, in the run's order; who was enrolled follows, and is drawn where named.
+
+    Raises RequestError naming one that the run does not know.
+    """
+    known = [*run.users.names, *enrolled_names(run)]
+    unknown = [name for name in wanted or [] if name not in known]
     if unknown:
-        raise RequestError(f"user {unknown[0]} is not in this run; it knows {', '.join(run.users.names)}")
-    return [name for name in run.users.names if not wanted or name in wanted]
+        raise RequestError(f"user {unknown[0]} is not in this run; it knows {', '.join(known)}")
+    return [name for name in known if name in wanted] if wanted else run.users.names
 
 
 def read_manifest(folder: Path) -> list[Row]:
@@ -105,8 +113,9 @@ def reconcile(folder: Path, rows: list[Row], overwrite: bool) -> list[Row]:
                                "give an empty --output-dir")
         return rows
     wanted = {row.file: row for row in rows}
-    setting = {(row.sampler, row.steps, row.guidance, row.run) for row in old + rows}
-    if len(setting) == 1 and all(wanted.get(row.file, row) == row for row in old):
+    setting = {(row.sampler, row.steps, row.guidance, row.run.partition("+")[0]) for row in old + rows}
+    people = {(row.user, row.run) for row in old + rows}   # who was enrolled anew is another
+    if len(setting) == 1 and len(people) == len(dict(people)) and all(wanted.get(row.file, row) == row for row in old):
         return [*(row for row in old if row.file not in wanted), *rows]
     if not overwrite:
         first = old[0]
@@ -129,7 +138,8 @@ def sample_users(run: RunFolder, folder: Path, *, per_user: int, users: list[str
     """
     names = choose_users(run, users)
     generator = load_generator(run, device, weights, stage)
-    rows = plan(names, per_user, seed, run.config.sampling, generator.weights_hash, generator.guide_hash)
+    generator, index, hashes = with_enrolled(generator, names)
+    rows = plan(names, per_user, seed, run.config.sampling, hashes, generator.guide_hash)
     complete = reconcile(folder, rows, overwrite)
     for row in complete:
         (folder / row.file).parent.mkdir(parents=True, exist_ok=True)
@@ -140,7 +150,7 @@ def sample_users(run: RunFolder, folder: Path, *, per_user: int, users: list[str
     mine = missing[distributed.rank()::distributed.world_size()]
     for start in range(0, len(mine), run.config.sampling.batch_size):
         batch = mine[start:start + run.config.sampling.batch_size]
-        indices = torch.tensor([run.users.names.index(row.user) for row in batch], device=device)
+        indices = torch.tensor([index[row.user] for row in batch], device=device)
         images = generator.draw(indices, [row.seed for row in batch])
         for row, pixels in zip(batch, to_pixels(images, run.users.colormap)):
             write_png(folder / row.file, pixels)

@@ -69,12 +69,16 @@ class LatentCache:
 
 
 @torch.inference_mode()
-def encode_latents(vae, images, users, user_names, vae_hash: str, batch_size: int = 64) -> LatentCache:
-    """images(indices) -> [B, C, H, W] in [-1, 1]; users: [N] int64 in the order of the indices."""
+def encode_latents(vae, images, users, user_names, vae_hash: str, batch_size: int = 64,
+                   statistics: LatentStatistics | None = None) -> LatentCache:
+    """images(indices) -> [B, C, H, W] in [-1, 1]; users: [N] int64 in the order of the indices.
+
+    statistics: to normalise by, where a network has learnt others' latents on their scale; None: these images' own.
+    """
     device = next(vae.parameters()).device
     posteriors = [vae.encode(images(batch).to(device)) for batch in torch.arange(len(users)).split(batch_size)]
     means = torch.cat([mean for mean, _ in posteriors]).cpu().clone()
     deviations = torch.cat([(0.5 * log_variance).exp() for _, log_variance in posteriors]).cpu().clone()
-    statistics = LatentStatistics.of(means, deviations)
+    statistics = statistics or LatentStatistics.of(means, deviations)
     return LatentCache(statistics.normalise(means), deviations / statistics.deviation, users.clone(), statistics,
                        vae_hash, list(user_names))

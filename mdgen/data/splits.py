@@ -131,6 +131,11 @@ def read_windows(root: Path, paths):
     return np.array(rows, dtype=np.int64)
 
 
+def digests(images) -> list[str]:
+    """What names each image of uint8 [N, C, H, W]: 16 hex digits of a SHA-256 over its pixels."""
+    return [hashlib.sha256(image.tobytes()).hexdigest()[:16] for image in images.numpy()]
+
+
 @dataclass(frozen=True)
 class Split:
     """Indices into one decoded tree. Windows of one recording overlap, so the parts are contiguous blocks; where
@@ -163,7 +168,7 @@ class Split:
             set(self._digests(self.validation)) & set(digests))
 
     def _digests(self, indices):
-        return [hashlib.sha256(image.tobytes()).hexdigest()[:16] for image in self.folders.images[indices].numpy()]
+        return digests(self.folders.images[indices])
 
     def validation_images(self):
         return self.folders.floats(self.validation)

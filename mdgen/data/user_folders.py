@@ -67,6 +67,14 @@ class UserFolders(torch.utils.data.Dataset):
         return self.images[indices].float() / 127.5 - 1
 
 
+def read_folder(folder: str | Path, *, height: int, width: int, channels: str, colormap: str, progress=None):
+    """All images of one person's folder in natural order, uint8 [N, C, H, W]; settings and errors as of UserFolders."""
+    settings = {"height": height, "width": width, "channels": channels, "colormap": colormap}
+    _check_settings(settings)
+    pixels, *_ = decode_all(_images_of(Path(folder), 1), settings, None, progress)
+    return torch.from_numpy(pixels)
+
+
 def expect_users(root: Path, users: list[str], num: int) -> None:
     """Raise RequestError unless there are num users."""
     if num != len(users):

@@ -1,5 +1,7 @@
 """Guidance wraps one denoiser into another: contract denoiser(x_t [B,c,h,w], t [B], user [B]) -> x0_hat [B,c,h,w]."""
 
+from dataclasses import replace
+
 import torch
 from torch import nn
 
@@ -99,6 +101,13 @@ def guided_by(config, denoiser, schedule, guide=None):
     else:
         guided = classifier_guidance(denoiser, guide, schedule, config.guidance_scale)
     return within(guided, denoiser, schedule, config.guidance_interval)
+
+
+def without_guide(sampling):
+    """A SamplingConfig without guidance that needs more than the denoiser, for previews before there is more."""
+    if sampling.guidance == "free":
+        return sampling
+    return replace(sampling, guidance="free", guidance_scale=PLAIN_SCALE["free"])
 
 
 class NoisyClassifier(nn.Module):

@@ -1,5 +1,6 @@
 """The class-conditional UNet that predicts noise, clean latent or velocity (Ho et al. 2020; Dhariwal & Nichol 2021)."""
 
+import copy
 from collections.abc import Sequence
 
 import torch
@@ -74,6 +75,10 @@ class UNet(nn.Module):
         # last, so that the random start of all others is the same without it; no bias, so that zeros change nothing
         self.change_embedding = zero_init(nn.Linear(change_dim, embedding_dim, bias=False)) if change_dim else None
 
+    @property
+    def num_stages(self) -> int:
+        return sum(isinstance(layer, Stage) for layer in (*self.down, *self.middle, *self.up))
+
     def embed(self, t, user, change=None):
         """t, user: [B] int64; change: [B, change_dim] or None -> the activated embedding [B, embedding_dim] that
         modulates every block."""
@@ -101,3 +106,26 @@ class UNet(nn.Module):
 
     def _run(self, layer, h, embedding):
         return self.run_block(layer, h, embedding) if isinstance(layer, Stage) else layer(h)
+
+
+class WithUsers(nn.Module):
+    """A UNet that knows more users, while all that it knew stays as it was, bit for bit.
+
+    rows: [K, 1 + stages, embedding_dim], one entry for each of the users num_users + 1 ... num_users + K, who stand
+    behind the null user; its index stays num_users. First their embedding; then what every stage adds, for them alone,
+    to the activated embedding, so that a user may have another embedding in every layer (Voynov et al. 2023, P+).
+    Gradients reach rows that ask for them. The UNet's weights are shared.
+    """
+
+    def __init__(self, unet: UNet, rows):
+        super().__init__()
+        self.num_users, self.rows, self.run_block = unet.num_users, rows, unet.run_block
+        self.unet = copy.copy(unet)   # the same weights, but a run_block of its own
+
+    def forward(self, x, t, user, *more):
+        """As the UNet's."""
+        table = torch.cat([self.unet.user_embedding.weight, self.rows[:, 0]])
+        none = self.rows.new_zeros(self.num_users + 1, *self.rows.shape[1:])
+        additions = iter(torch.cat([none, self.rows])[user, 1:].unbind(dim=1))      # per stage [B, E]
+        self.unet.run_block = lambda stage, h, embedding: self.run_block(stage, h, embedding + next(additions))
+        return torch.func.functional_call(self.unet, {"user_embedding.weight": table}, (x, t, user, *more))

@@ -11,12 +11,13 @@ from mdgen.data.pictures import save_rows
 from mdgen.data.splits import Split
 from mdgen.data.transforms import apply_changes, draw_changes
 from mdgen.diffusion.generate import generate, image_seed
-from mdgen.diffusion.guidance import PLAIN_SCALE
+from mdgen.diffusion.guidance import without_guide
 from mdgen.diffusion.objective import Denoiser, diffusion_loss, make_schedule
 from mdgen.errors import RequestError
 from mdgen.run_folder import RunFolder
 from mdgen.training import distributed
 from mdgen.training.gradient_checkpointing import checkpointed
+from mdgen.training.initialise import take_unet
 from mdgen.training.loop import step_seed, train
 
 PREVIEW_USERS = 10
@@ -119,9 +120,7 @@ class DiffusionTask:
 
         Guidance other than classifier-free is left out: what it needs may not be there before the training's end.
         """
-        sampling = self.run.config.sampling
-        if sampling.guidance != "free":
-            sampling = replace(sampling, guidance="free", guidance_scale=PLAIN_SCALE["free"])
+        sampling = without_guide(self.run.config.sampling)
         names = self.run.users.names[:PREVIEW_USERS]
         users = torch.arange(len(names), device=self.device)
         denoiser = Denoiser(network, self.schedule, self.config.prediction)
@@ -140,5 +139,6 @@ def train_diffusion(run: RunFolder, split: Split, device) -> None:
     vae, vae_hash = run.load_vae(device)
     cache = cache_latents(run, split, vae, vae_hash)
     task = DiffusionTask(run, split, vae, cache, device)
+    take_unet(run, task.network)
     train(task, run.config.diffusion_training, run.path, seed=run.config.seed, device=device,
           bound_to=vae_hash)

@@ -194,6 +194,8 @@ def train(task: Task, config: TrainingConfig, folder: Path, *, seed: int, device
     opponents = [adversary.network for adversary in getattr(task, "opponents", ())]
     state = TrainingState(task.network, config, device, folder / task.name / "state.pt", bound_to, opponents)
     state.resume()
+    if config.steps == 0:
+        state.save()   # weights of another run, kept as they are
     task.network.train()
     recent: list[dict] = []
     logger = Logger(folder / "log.jsonl", task.name, config.steps, resume_step=state.step)

@@ -13,6 +13,7 @@ from mdgen.training import distributed
 from mdgen.training.diffusion import train_diffusion
 from mdgen.training.guide import train_classifier
 from mdgen.training.image_loss import resolve_perceptual
+from mdgen.training.initialise import check_source
 from mdgen.training.joint import train_joint
 from mdgen.training.logger import ShowProgress
 from mdgen.training.vae import train_vae
@@ -54,6 +55,7 @@ def open_run(config: Config, data_dir: Path | None, output_dir: Path, num_users:
     if data_dir is not None and output_dir.resolve().is_relative_to(Path(data_dir).resolve()):
         raise RequestError(f"--output-dir {output_dir} lies in the data folder {data_dir}, where the run would be "
                            "taken for a user; give a folder outside it")
+    check_source(config, output_dir)
     make_schedule(config.diffusion)   # refuses noise levels that float32 cannot tell apart
     if config.vae.perceptual_weight or config.joint.perceptual_weight:   # what "auto" stands for here belongs to the run, wherever it is continued
         config = replace(config, vae=replace(config.vae, perceptual=resolve_perceptual(config.vae)))
@@ -64,6 +66,7 @@ def open_run(config: Config, data_dir: Path | None, output_dir: Path, num_users:
     split = Split.of(folders, config.data)   # before anything is written: it may refuse the data
     users = Users(folders.users, str(folders.root.resolve()), folders.channels, folders.colormap,
                   split.training_digests())
+    check_source(config, output_dir, users.channels)
     return RunFolder.create_or_resume(output_dir, config, users), split
 
 

@@ -11,6 +11,7 @@ from mdgen.losses.autoencoder import kl_divergence
 from mdgen.run_folder import RunFolder
 from mdgen.training.gradient_checkpointing import checkpointed
 from mdgen.training.image_loss import ImageLoss, new_adversary, perceptual_distance
+from mdgen.training.initialise import take_vae
 from mdgen.training.loop import train
 
 
@@ -67,7 +68,9 @@ def train_vae(run: RunFolder, split: Split, device) -> None:
     network = run.new_vae()
     if run.config.vae_training.gradient_checkpointing:
         network.run_block = checkpointed
-    network.fit_patch_basis(split.train_images(rows) for rows in torch.arange(len(split.train)).split(256))
+    if run.config.init_from.weights == "none":
+        network.fit_patch_basis(split.train_images(rows) for rows in torch.arange(len(split.train)).split(256))
+    take_vae(run, network)
     network.to(device, memory_format=torch.channels_last)
     task = VAETask(run, split, network, vae_image_loss(run, split, device), device)
     train(task, run.config.vae_training, run.path, seed=run.config.seed, device=device)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mdgen.models import UNet
+from mdgen.models import UNet, WithUsers
 from mdgen.training.gradient_checkpointing import checkpointed
 
 NUM_USERS = 3
@@ -128,3 +128,18 @@ def test_a_network_told_of_changes_starts_as_one_that_is_not_and_learns_of_them(
 def test_attention_must_name_every_level():
     with pytest.raises(ValueError, match="1 entries for 2 levels"):
         make_unet(attention=(True,))
+
+
+def test_more_users_stand_behind_the_null_user_and_change_nobody():
+    unet = make_unet().eval().requires_grad_(False)
+    x, t, user = batch(count=4)
+    user = torch.tensor([0, 1, 2, NUM_USERS])                          # all that there were
+    rows = torch.zeros(2, 1 + unet.num_stages, 32)
+    rows[0, 0], rows[1] = unet.user_embedding.weight[1], 0.5
+    rows.requires_grad_(True)
+    more = WithUsers(unet, rows)
+    assert more.num_users == NUM_USERS and torch.equal(more(x, t, user), unet(x, t, user))
+    assert torch.equal(more(x, t, torch.full_like(user, NUM_USERS + 1)), unet(x, t, torch.ones_like(user)))
+    more(x, t, torch.full_like(user, NUM_USERS + 2)).square().mean().backward()
+    assert rows.grad[1].abs().amax(dim=1).min() > 0 and not rows.grad[0].any()        # every stage has its own
+    assert unet.user_embedding.weight.shape[0] == NUM_USERS + 1 and unet.user_embedding.weight.grad is None

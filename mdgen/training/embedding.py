@@ -1,0 +1,122 @@
+"""Enrolment: a new person's embeddings from a few images, for networks that stay as they are.
+
+Textual inversion (Gal et al. 2022) with a user in the place of a word: the run's own diffusion loss on the new
+images, whose gradient reaches the person's embedding and nothing else; as in P+ (Voynov et al. 2023) every layer may
+have one of its own.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from mdgen.config import TrainingConfig
+from mdgen.data.latents import encode_latents
+from mdgen.data.pictures import save_rows
+from mdgen.data.splits import digests
+from mdgen.data.user_folders import read_folder
+from mdgen.diffusion.generate import generate, image_seed
+from mdgen.diffusion.guidance import without_guide
+from mdgen.diffusion.objective import Denoiser, diffusion_loss
+from mdgen.enrolled import Enrolment, check_new_name, enrolment_folder
+from mdgen.errors import RequestError
+from mdgen.generator import Generator, load_generator
+from mdgen.models.unet import WithUsers
+from mdgen.run_folder import RunFolder
+from mdgen.training import distributed
+from mdgen.training.gradient_checkpointing import checkpointed
+from mdgen.training.loop import step_seed, train
+
+MIN_IMAGES = 2
+PREVIEW_IMAGES = 8
+
+
+class EmbeddingTask:
+    """Denoise a new person's latents, [N, c, h, w] on the run's scale; validate beside the users that there are.
+
+    images: [N, C, H, W] in [-1, 1]; generator: the run's `Generator`. The network is an entry of
+    `WithUsers`: the mean user's embedding, and for every stage an addition that starts at 0.
+    """
+
+    def __init__(self, generator: Generator, name: str, images, device):
+        self.run, self.name, self.images, self.device = generator.run, name, images, device
+        self.vae, self.denoiser, self.statistics = generator.vae, generator.denoiser, generator.statistics
+        self.unet, self.num_samples = self.denoiser.network.requires_grad_(False), len(images)
+        self.user = self.unet.num_users + 1   # behind the null user
+        self.config = replace(self.run.config.diffusion, label_dropout=0.0)   # the null user learns nothing here
+        self.cache = encode_latents(self.vae, lambda rows: images[rows], torch.full((len(images),), self.user), [name],
+                                    generator.weights_hash, statistics=self.statistics)
+        mean = self.unet.user_embedding.weight[:self.unet.num_users].mean(dim=0, keepdim=True)
+        rows = torch.cat([mean, mean.new_zeros(self.unet.num_stages, mean.shape[1])])
+        self.network = nn.Embedding.from_pretrained(rows, freeze=False)
+
+    def loss(self, indices, generator):
+        latents = self.cache.draw(indices, torch.Generator().manual_seed(generator.initial_seed()))
+        loss, error = self.denoise(self.network, latents, self.user, generator)
+        return loss, {"error": error.mean()}
+
+    def denoise(self, network, latents, user: int, generator):
+        """`diffusion_loss` of latents [B, c, h, w] taken for those of one user, known or new."""
+        users = torch.full((len(latents),), user, device=self.device)
+        latents = latents.to(self.device, memory_format=torch.channels_last)
+        return diffusion_loss(WithUsers(self.unet, network.weight[None]), self.denoiser.schedule, self.config, latents,
+                              users, generator)
+
+    @torch.inference_mode()
+    def validate(self, network) -> dict:
+        """The unweighted error on the images themselves, at fixed times and noise, as the new user and as the known
+        one that fits best."""
+        def error(user: int) -> float:
+            generator = torch.Generator(self.device).manual_seed(step_seed(self.run.config.seed, -1))
+            return float(torch.cat([self.denoise(network, latents, user, generator)[1] for _ in range(4)
+                                    for latents in self.cache.means.split(64)]).mean())
+
+        return {"error": error(self.user), "error_as_nearest_user": min(map(error, range(self.unet.num_users)))}
+
+    def preview(self, network, path: Path) -> None:
+        """Real images, and drawn ones below them."""
+        real = self.images[:PREVIEW_IMAGES]
+        denoiser = Denoiser(WithUsers(self.unet, network.weight[None]), self.denoiser.schedule, self.denoiser.prediction)
+        seeds = [image_seed(self.run.config.seed, self.name, index) for index in range(len(real))]
+        users = torch.full((len(real),), self.user, device=self.device)
+        drawn = generate(denoiser, self.vae, self.statistics, denoiser.schedule,
+                         without_guide(self.run.config.sampling), users, seeds, self.run.latent_shape)
+        save_rows([real, drawn], path, self.run.users.colormap)
+
+
+def enroll(run: RunFolder, images_dir: Path, name: str | None, training: TrainingConfig, device) -> str:
+    """Fit (or resume) the embedding of the person whose images lie in a folder; returns the person's name.
+
+    name: None takes the folder's. RequestError where the images cannot be used, the name is taken, or the person was
+    enrolled from other images, with other settings or for other weights.
+    """
+    name = name or Path(images_dir).resolve().name
+    check_new_name(run, name)
+    data, folder = run.config.data, enrolment_folder(run, name)
+    pixels = read_folder(images_dir, height=data.height, width=data.width, channels=run.users.channels,
+                         colormap=run.users.colormap or "auto")
+    if len(pixels) < MIN_IMAGES:
+        raise RequestError(f"{images_dir} has {len(pixels)} image; expected at least {MIN_IMAGES}, better 5 to 20")
+    generator = load_generator(run, device)
+    asked = Enrolment(str(Path(images_dir).resolve()), digests(pixels), generator.weights_hash, training)
+    check_same_enrolment(folder, Enrolment.read(folder), asked)
+    if distributed.is_main():
+        asked.write(folder)
+    task = EmbeddingTask(generator, name, pixels.float() / 127.5 - 1, device)
+    if training.gradient_checkpointing:
+        task.unet.run_block = checkpointed
+    train(task, training, folder.parent, seed=run.config.seed, device=device, bound_to=asked.weights)
+    return name
+
+
+def check_same_enrolment(folder: Path, existing: Enrolment | None, asked: Enrolment) -> None:
+    """RequestError where a person would go on being enrolled from something else."""
+    if existing is None:
+        return
+    for what, before, now in (("other images", existing.images, asked.images),
+                              ("other settings", existing.training, asked.training),
+                              ("other weights of the run", existing.weights, asked.weights)):
+        if before != now:
+            raise RequestError(f"{folder.name} was enrolled before, with {what} (see {folder / 'enrolment.json'}); "
+                               f"delete {folder} to enrol anew, or give another --user NAME")
