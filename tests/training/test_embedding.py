@@ -98,8 +98,9 @@ def test_nobody_else_changes_by_a_bit(joined_once, trained, contents):
         vae, denoiser, statistics, weights = run.load_generator()
         denoiser, index, hashes = with_enrolled(run, denoiser, ["ID_1", "ID_10", *others], weights)
         users = torch.tensor([index["ID_1"], index["ID_10"]])
-        return hashes["ID_10"], generate(denoiser, vae, statistics, denoiser.schedule, run.config.sampling, users, [4, 5],
-                                         run.latent_shape)
+        images = generate(denoiser, vae, statistics, denoiser.schedule, run.config.sampling, users, [4, 5],
+                          run.latent_shape)
+        return hashes["ID_10"], images
 
     before, after = drawn(trained), drawn(joined_once, "New")
     assert before[0] == after[0] and torch.equal(before[1], after[1])
