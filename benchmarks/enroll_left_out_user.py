@@ -99,7 +99,7 @@ def main(argv) -> int:
 
     judges = IdentityJudges.of(everybody, config.evaluation, args.output_dir / "judges", seed=config.seed,
                                device=device)
-    print(f"| user | images | n | recognised | confidence | {' | '.join(FIGURES)} |\n| {'--- | ' * (5 + len(FIGURES))}")
+    print(f"| user | images | n | recognised | confidence | {' | '.join(FIGURES)} |\n|{' --- |' * (5 + len(FIGURES))}")
     for user in args.users:
         for name, found in judge_left_out(user, everybody, judges, held_out, args, config, device).items():
             figures = " | ".join(f"{found[key]:.3f}" for key in ("recognised", "confidence", *FIGURES))

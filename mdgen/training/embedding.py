@@ -60,8 +60,8 @@ class EmbeddingTask:
         """`diffusion_loss` of latents [B, c, h, w] taken for those of one user, known or new."""
         users = torch.full((len(latents),), user, device=self.device)
         latents = latents.to(self.device, memory_format=torch.channels_last)
-        return diffusion_loss(WithUsers(self.unet, network.weight[None]), self.denoiser.schedule, self.config, latents,
-                              users, generator)
+        unet = WithUsers(self.unet, network.weight[None])
+        return diffusion_loss(unet, self.denoiser.schedule, self.config, latents, users, generator)
 
     @torch.inference_mode()
     def validate(self, network) -> dict:
@@ -77,7 +77,8 @@ class EmbeddingTask:
     def preview(self, network, path: Path) -> None:
         """Real images, and drawn ones below them."""
         real = self.images[:PREVIEW_IMAGES]
-        denoiser = Denoiser(WithUsers(self.unet, network.weight[None]), self.denoiser.schedule, self.denoiser.prediction)
+        unet = WithUsers(self.unet, network.weight[None])
+        denoiser = Denoiser(unet, self.denoiser.schedule, self.denoiser.prediction)
         seeds = [image_seed(self.run.config.seed, self.name, index) for index in range(len(real))]
         users = torch.full((len(real),), self.user, device=self.device)
         drawn = generate(denoiser, self.vae, self.statistics, denoiser.schedule,

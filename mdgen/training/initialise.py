@@ -30,7 +30,7 @@ def with_source(config: Config, path: Path) -> Config:
 
 
 def check_source(config: Config, output_dir: Path, channels: str | None = None) -> None:
-    """RequestError where the weights named by config.init_from do not fit the run; channels: of its images, if known."""
+    """RequestError where the weights that config.init_from names do not fit; channels: of the images, if known."""
     if config.init_from.weights == "none":
         return
     source = RunFolder.open(Path(config.init_from.run))
