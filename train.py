@@ -4,7 +4,6 @@ The same command resumes. `--preset demo` needs no data: it simulates its users.
 """
 
 import argparse
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -81,28 +80,29 @@ def configure(args):
         config = replace(config, sampling=replace(config.sampling, guidance_scale=args.guidance_scale))
     if args.seed is not None:
         config = replace(config, seed=args.seed)
-    return override(with_lpips(config) if args.use_lpips else config, args.set)
+    config = override(with_lpips(config, args.lpips_weights) if args.use_lpips else config, args.set)
+    if args.lpips_weights and not (config.vae.perceptual_weight or config.joint.perceptual_weight):
+        raise RequestError(f"--lpips-weights {args.lpips_weights} is for a perceptual loss, but there is none; add "
+                           "--use-lpips, or leave it out")
+    return config
 
 
-def with_lpips(config):
+def with_lpips(config, weights):
     """The configuration with a perceptual loss by the LPIPS weights that there are; RequestError where there are none."""
     from mdgen.losses.perceptual import load_lpips
     from mdgen.training.image_loss import lpips_nets
 
     weight = config.vae.perceptual_weight or PERCEPTUAL_WEIGHT
-    name = f"lpips_{load_lpips(nets=lpips_nets()).net}"
+    name = f"lpips_{load_lpips(weights, lpips_nets()).net}"
     return replace(config, vae=replace(config.vae, perceptual=name, perceptual_weight=weight))
 
 
 def main(argv):
     args = parser().parse_args(argv)
     from mdgen.errors import RequestError
-    from mdgen.losses import perceptual
     if args.stage in LATER:
         raise RequestError(f"train.py {args.stage} ({LATER[args.stage]}) is not in this version; "
                            f"expected one of {', '.join(STAGES)}")
-    if args.lpips_weights:
-        os.environ[perceptual.WEIGHTS_VARIABLE] = str(args.lpips_weights)
     refuse_idle_flags(args)
     from mdgen.training import distributed, pipeline
 
@@ -114,7 +114,7 @@ def main(argv):
     if args.dry_run:
         show_dry_run(args, config, device)
         return 0
-    run, split = pipeline.open_run(config, args.data_dir, output_dir, args.num_users)
+    run, split = pipeline.open_run(config, args.data_dir, output_dir, args.num_users, args.lpips_weights)
     if distributed.is_main():
         print(f"{run.path}: {len(run.users.names)} users, {len(split.train)} training and {len(split.validation)} "
               f"validation images ({run.users.channels}{f', {run.users.colormap}' if run.users.colormap else ''}), "

@@ -46,6 +46,7 @@ class RunFolder:
     path: Path
     config: Config
     users: Users
+    lpips_weights: Path | None = None   # where they lie on this machine; no part of what is stored
 
     @staticmethod
     def create_or_resume(path: Path, config: Config, users: Users) -> "RunFolder":

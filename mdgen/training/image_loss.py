@@ -10,6 +10,7 @@ from mdgen.data.splits import Split
 from mdgen.errors import RequestError
 from mdgen.losses.autoencoder import reconstruction_error
 from mdgen.losses.perceptual import MIN_SIZE, classifier_distance, find_lpips_weights, load_lpips
+from mdgen.run_folder import RunFolder
 from mdgen.training.adversary import Adversary
 from mdgen.training.classifier import new_classifier_task, train_kept
 
@@ -54,21 +55,23 @@ def lpips_nets() -> tuple[str, str]:
     return ("vgg16", "alexnet") if torch.cuda.is_available() else ("alexnet", "vgg16")
 
 
-def resolve_perceptual(config: VAEConfig) -> str:
+def resolve_perceptual(config: VAEConfig, weights: Path | None = None) -> str:
     """The name of the perceptual loss that a run is made with: what "auto" finds on this machine, else as asked."""
     if config.perceptual != "auto":
         return config.perceptual
-    found = find_lpips_weights(nets=lpips_nets())
+    found = find_lpips_weights(weights, lpips_nets())
     return f"lpips_{found[1]}" if found else "classifier"
 
 
-def perceptual_distance(name: str, split: Split, folder: Path, device):
-    """(x, y) -> [B] for images [B, C, H, W] in [-1, 1]; name: "lpips_<net>" or "classifier".
+def perceptual_distance(run: RunFolder, split: Split, device):
+    """(x, y) -> [B] for images [B, C, H, W] in [-1, 1], by LPIPS or a classifier, as vae.perceptual says.
 
-    The latter is a network trained on the training images, kept in `folder`; it never judges. Raises RequestError where
+    The latter is trained on the training images and kept in the run folder; it never judges. Raises RequestError where
     the weights are missing or the images too small for LPIPS.
     """
+    name = run.config.vae.perceptual
     if name == "classifier":
+        folder = run.path / "vae" / "domain_network"
         network = train_kept(lambda: new_classifier_task(split, device), folder, steps=DOMAIN_STEPS, batch_size=32,
                              learning_rate=2e-3, seed=DOMAIN_SEED, device=device)
         return partial(classifier_distance, network.requires_grad_(False))
@@ -76,5 +79,4 @@ def perceptual_distance(name: str, split: Split, folder: Path, device):
     if size < MIN_SIZE:
         raise RequestError(f"vae.perceptual is {name}, but images of {size} pixels are too small for it; expected "
                            f"{MIN_SIZE} or more; take vae.perceptual=classifier")
-    net = name.removeprefix("lpips_")
-    return load_lpips(nets=(net,)).to(device)
+    return load_lpips(run.lpips_weights, (name.removeprefix("lpips_"),)).to(device)

@@ -73,7 +73,7 @@ def joint_image_loss(run: RunFolder, split: Split, device) -> ImageLoss:
     config, joint = run.config.vae, run.config.joint
     distance = None
     if joint.perceptual_weight:
-        distance = perceptual_distance(config.perceptual, split, run.path / "vae" / "domain_network", device)
+        distance = perceptual_distance(run, split, device)
     adversary = new_adversary(joint.adversary, run.image_channels, run.config.joint_training.steps, device)
     return ImageLoss(config.reconstruction, distance, joint.perceptual_weight, adversary)
 

@@ -48,7 +48,8 @@ def read_users(config: Config, data_dir: Path, output_dir: Path | None, num_user
                        progress=ShowProgress("read images"))
 
 
-def open_run(config: Config, data_dir: Path | None, output_dir: Path, num_users: int | None = None):
+def open_run(config: Config, data_dir: Path | None, output_dir: Path, num_users: int | None = None,
+             lpips_weights: Path | None = None):
     """Read the data and start or resume the run: (RunFolder, Split). Nothing is trained yet."""
     output_dir = Path(output_dir)
     refuse_file(output_dir)
@@ -58,7 +59,7 @@ def open_run(config: Config, data_dir: Path | None, output_dir: Path, num_users:
     check_source(config, output_dir)
     make_schedule(config.diffusion)   # refuses noise levels that float32 cannot tell apart
     if config.vae.perceptual_weight or config.joint.perceptual_weight:   # what "auto" stands for here belongs to the run, wherever it is continued
-        config = replace(config, vae=replace(config.vae, perceptual=resolve_perceptual(config.vae)))
+        config = replace(config, vae=replace(config.vae, perceptual=resolve_perceptual(config.vae, lpips_weights)))
     folders = read_users(config, resolve_data_dir(config, data_dir, output_dir), output_dir, num_users)
     if config.diffusion.augment_gain and folders.channels == "rgb":
         raise RequestError(f"diffusion.augment_gain is {config.diffusion.augment_gain}, but these images stay in "
@@ -67,7 +68,8 @@ def open_run(config: Config, data_dir: Path | None, output_dir: Path, num_users:
     users = Users(folders.users, str(folders.root.resolve()), folders.channels, folders.colormap,
                   split.training_digests())
     check_source(config, output_dir, users.channels)
-    return RunFolder.create_or_resume(output_dir, config, users), split
+    run = RunFolder.create_or_resume(output_dir, config, users)
+    return replace(run, lpips_weights=lpips_weights), split
 
 
 def train_stages(run: RunFolder, split: Split, stages: str, device) -> None:

@@ -57,7 +57,7 @@ def vae_image_loss(run: RunFolder, split: Split, device) -> ImageLoss:
     """The image losses that the run's configuration asks its autoencoder to meet."""
     config, distance = run.config.vae, None
     if config.perceptual_weight:
-        distance = perceptual_distance(config.perceptual, split, run.path / "vae" / "domain_network", device)
+        distance = perceptual_distance(run, split, device)
     adversary = new_adversary(config.adversary, run.image_channels, run.config.vae_training.steps, device)
     return ImageLoss(config.reconstruction, distance, config.perceptual_weight, adversary)
 
