@@ -21,7 +21,7 @@ def parser():
     p.add_argument("run", type=Path, nargs="?", metavar="RUN", help="the output folder of train.py")
     p.add_argument("--model-dir", type=Path, help="the same as RUN, for old command lines")
     p.add_argument("--samples-per-user", type=int, default=10)
-    p.add_argument("--output-dir", type=Path, help="default: RUN/samples, or RUN/samples_enrolled with enrolled persons")
+    p.add_argument("--output-dir", type=Path, help="default: RUN/samples; with enrolled persons samples_enrolled")
     p.add_argument("--users", nargs="+", metavar="USER", help="draw these users only")
     p.add_argument("--sampler", choices=["ddim", "ddpm", "dpm"], help="default: the run's")
     p.add_argument("--steps", type=int, help="denoiser evaluations per image (default: the run's)")

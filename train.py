@@ -38,8 +38,8 @@ def parser():
     p.add_argument("--data-dir", type=Path, help="a folder with one folder of images per user")
     p.add_argument("--output-dir", type=Path, help="the run folder (default: runs/PRESET)")
     p.add_argument("--init-from", type=Path, metavar="RUN",
-                   help="start from the weights of this run; its users are forgotten. The VAE is trained on, or kept as "
-                        "it is with --set vae_training.steps=0")
+                   help="start from the weights of this run; its users are forgotten. The VAE is trained on, or kept "
+                        "as it is with --set vae_training.steps=0")
     p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
                    help="change one setting, such as unet.dropout=0.1; may be repeated")
     p.add_argument("--dry-run", action="store_true",
@@ -53,7 +53,7 @@ def parser():
     p.add_argument("--use-ema", action="store_true", help="accepted for old command lines: EMA is always kept")
     p.add_argument("--use-lpips", action="store_true",
                    help="perceptual loss by LPIPS, whose weights must be there (see evaluate.py environment)")
-    p.add_argument("--lpips-weights", type=Path, metavar="DIR", help="where they lie (default: environment, hub's cache)")
+    p.add_argument("--lpips-weights", type=Path, metavar="DIR", help="where they lie (default: see evaluate.py environment)")
     p.add_argument("--seed", type=int, help="of initial weights, batches and noise (default: 0)")
     p.add_argument("--device", choices=["cpu", "cuda"], help="default: cuda where there is one")
     return p
@@ -88,7 +88,7 @@ def configure(args):
 
 
 def with_lpips(config, weights):
-    """The configuration with a perceptual loss by the LPIPS weights that there are; RequestError where there are none."""
+    """The configuration with a perceptual loss by the LPIPS weights there are; RequestError where there are none."""
     from mdgen.losses.perceptual import load_lpips
     from mdgen.training.image_loss import lpips_nets
 

@@ -30,6 +30,7 @@ class AdversaryConfig:
     weight: float = 0.0                 # length of its gradient over that of the other image losses; 0 = none
     width: int = 32
     depth: int = 2                      # of strided layers: it judges patches of 34 pixels
+    learning_rate: float = 1e-3         # constant: it must keep up with a decoder that changes
     start: float = 0.5                  # share of the steps before it starts to learn
     ramp: float = 0.1                   # share that it learns alone, and as long again until it pulls fully
 
@@ -81,7 +82,7 @@ class DiffusionConfig:
 
 @dataclass(frozen=True)
 class JointConfig:
-    noise_limit: float = 0.3            # share of the noise levels, from the clean end, whose cleaned latents are decoded
+    noise_limit: float = 0.3            # cleaned latents from this share of the noise levels are decoded
     image_weight: float = 1.0           # of the image losses beside the UNet's own
     perceptual_weight: float = 0.0      # of the distance that vae.perceptual names
     adversary: AdversaryConfig = field(default_factory=lambda: AdversaryConfig(start=0.0))

@@ -115,7 +115,7 @@ def check_numbers(config) -> None:
         shares |= {f"{name}.{key}": getattr(training, key) for key in ("ema_decay", "snapshot_at")}
     for name, adversary in (("vae", config.vae.adversary), ("joint", config.joint.adversary)):
         least_one |= {f"{name}.adversary.{key}": getattr(adversary, key) for key in ("width", "depth")}
-        least_zero[f"{name}.adversary.weight"] = adversary.weight
+        least_zero |= {f"{name}.adversary.{key}": getattr(adversary, key) for key in ("weight", "learning_rate")}
         shares |= {f"{name}.adversary.{key}": getattr(adversary, key) for key in ("start", "ramp")}
     for least, values in ((2, least_two), (1, least_one), (0, least_zero)):
         for key, value in values.items():

@@ -93,8 +93,8 @@ def with_enrolled(generator: Generator, names: list[str]):
     if not enrolled:
         return generator, index, hashes
     if generator.guide is not None:
-        raise RequestError(f"guidance {run.config.sampling.guidance} knows the {len(index)} users of {run.path}, but not "
-                           f"{enrolled[0]}, who was enrolled; add --guidance free")
+        raise RequestError(f"guidance {run.config.sampling.guidance} knows the {len(index)} users of {run.path}, but "
+                           f"not {enrolled[0]}, who was enrolled; add --guidance free")
     rows = torch.stack([load_embeddings(run, name, weights) for name in enrolled])
     extended = WithUsers(network, rows.to(network.user_embedding.weight.device))
     for place, name in enumerate(enrolled):

@@ -19,7 +19,7 @@ class Adversary:
 
     def __init__(self, config: AdversaryConfig, channels: int, steps: int, device):
         self.config, self.length = config, max(int(config.ramp * steps), 1)
-        self.first_step = int(config.start * steps)
+        self.first_step, self.learning_rate = int(config.start * steps), config.learning_rate
         self.network = PatchDiscriminator(channels, config.width, config.depth)
         self.network.to(device, memory_format=torch.channels_last)
         self.pair = None   # real and decoded images of the micro-batch at hand

@@ -26,7 +26,8 @@ USER_NOISE = 0.1   # deviation of new users about the source's mean user, in dev
 
 def with_source(config: Config, path: Path) -> Config:
     """The configuration of a run that starts from the weights of another; they have to be trained to their end."""
-    return replace(config, init_from=InitConfig(str(Path(path).resolve()), load_generator(RunFolder.open(path)).weights_hash))
+    weights = load_generator(RunFolder.open(path)).weights_hash
+    return replace(config, init_from=InitConfig(str(Path(path).resolve()), weights))
 
 
 def check_source(config: Config, output_dir: Path, channels: str | None = None) -> None:

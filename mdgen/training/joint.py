@@ -15,6 +15,7 @@ from torch import nn
 from mdgen.data.latents import LatentCache
 from mdgen.data.splits import Split
 from mdgen.diffusion.objective import Denoiser, diffusion_loss, make_schedule
+from mdgen.losses.autoencoder import reconstruction_error
 from mdgen.run_folder import RunFolder
 from mdgen.training.diffusion import DiffusionTask, cache_latents
 from mdgen.training.gradient_checkpointing import checkpointed
@@ -40,7 +41,8 @@ class JointTask:
         self.as_diffusion = DiffusionTask(run, split, vae, cache, device)   # measures and shows what that stage does
 
     def loss(self, indices, generator):
-        """The UNet's own loss on the batch, and the image loss: half of it decoded from cleaned latents."""
+        """The UNet's own loss on the batch, the image losses of the half that is decoded from cleaned latents, and the
+        reconstruction error of the other half, whose decoding is to stay as good as it was."""
         vae, unet = self.network["vae"], self.network["unet"]
         latents = self.cache.draw(indices, torch.Generator().manual_seed(generator.initial_seed()))
         latents = latents.to(self.device, memory_format=torch.channels_last)              # [B, c, h, w]
@@ -50,8 +52,10 @@ class JointTask:
         cleaned = self.clean(latents[:half], users[:half], generator)
         decoded = vae.decode(self.statistics.restore(torch.cat([cleaned, latents[half:]])))
         images = self.split.train_images(indices).to(self.device)                         # [B, C, H, W]
-        look, metrics = self.image_loss(decoded, images, vae.decoder[-1].weight, self.step)
-        return denoising + self.config.joint.image_weight * look, {"error": error.mean(), **metrics}
+        look, metrics = self.image_loss(decoded[:half], images[:half], vae.decoder[-1].weight, self.step)
+        kept = reconstruction_error(decoded[half:], images[half:], self.config.vae.reconstruction)
+        loss = denoising + self.config.joint.image_weight * (look + kept)
+        return loss, {"error": error.mean(), "kept": kept.detach(), **metrics}
 
     def clean(self, latents, users, generator):
         """Noise latents [B, c, h, w] up to joint.noise_limit and let the UNet say what they were."""

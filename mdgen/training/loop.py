@@ -35,7 +35,7 @@ class Task(Protocol):
     network: nn.Module      # its parameters are trained
     num_samples: int
     step: int               # optimiser steps taken so far, set by the loop before every loss
-    opponents: list         # each with name, network, loss(indices, generator) and first_step; may be absent
+    opponents: list         # may be absent; see training/adversary.py for what each has
 
     def loss(self, indices, generator):
         """indices: [B] int64 into the training images. Returns the scalar loss and a dict of scalar metrics."""
@@ -173,8 +173,8 @@ def optimiser_step(task: Task, state: TrainingState, seed: int, device) -> dict:
         for name, value in metrics.items():
             sums[name] = sums.get(name, 0.0) + float(value) / config.accumulation
     norm, stepped = state.player.update(rate)
-    for _, player in opponents:
-        player.update(rate)
+    for adversary, player in opponents:
+        player.update(adversary.learning_rate)
     if stepped:
         for ema in (state.ema, *state.extra_emas.values()):
             ema.update()

@@ -58,7 +58,8 @@ def open_run(config: Config, data_dir: Path | None, output_dir: Path, num_users:
                            "taken for a user; give a folder outside it")
     check_source(config, output_dir)
     make_schedule(config.diffusion)   # refuses noise levels that float32 cannot tell apart
-    if config.vae.perceptual_weight or config.joint.perceptual_weight:   # what "auto" stands for here belongs to the run, wherever it is continued
+    if config.vae.perceptual_weight or config.joint.perceptual_weight:
+        # what "auto" stands for on this machine belongs to the run, wherever it is continued
         config = replace(config, vae=replace(config.vae, perceptual=resolve_perceptual(config.vae, lpips_weights)))
     folders = read_users(config, resolve_data_dir(config, data_dir, output_dir), output_dir, num_users)
     if config.diffusion.augment_gain and folders.channels == "rgb":

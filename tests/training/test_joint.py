@@ -69,8 +69,9 @@ def test_weights_tuned_from_another_diffusion_stage_are_refused(joined):
 def test_the_decoder_learns_what_cleaned_latents_look_like(tiny_run, split):
     """Pixels alone: decoding the UNet's cleaned latents comes nearer to the images than it did before."""
     run = short(RunFolder.open(tiny_run), steps=40)
-    run = replace(run, config=replace(run.config, joint=replace(run.config.joint, adversary=AdversaryConfig(weight=0.0)),
-                                      joint_training=replace(run.config.joint_training, learning_rate=1e-3)))
+    joint = replace(run.config.joint, adversary=AdversaryConfig(weight=0.0))
+    training = replace(run.config.joint_training, learning_rate=1e-3)
+    run = replace(run, config=replace(run.config, joint=joint, joint_training=training))
 
     @torch.no_grad()
     def error(vae, denoiser):
