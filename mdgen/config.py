@@ -84,6 +84,7 @@ class DiffusionConfig:
 class JointConfig:
     noise_limit: float = 0.3            # cleaned latents from this share of the noise levels are decoded
     image_weight: float = 1.0           # of the image losses beside the UNet's own
+    texture_weight: float = 0.0         # of the difference in local speckle power among them
     perceptual_weight: float = 0.0      # of the distance that vae.perceptual names
     adversary: AdversaryConfig = field(default_factory=lambda: AdversaryConfig(start=0.0))
 

@@ -92,6 +92,7 @@ def check_numbers(config) -> None:
     least_zero = {"data.gap": config.data.gap, "vae.kl_weight": config.vae.kl_weight,
                   "vae.perceptual_weight": config.vae.perceptual_weight,
                   "joint.image_weight": config.joint.image_weight,
+                  "joint.texture_weight": config.joint.texture_weight,
                   "joint.perceptual_weight": config.joint.perceptual_weight,
                   "vae.augment_gain": config.vae.augment_gain, "vae.augment_shift": config.vae.augment_shift,
                   "diffusion.min_snr_gamma": config.diffusion.min_snr_gamma,

@@ -16,6 +16,7 @@ from mdgen.data.latents import LatentCache
 from mdgen.data.splits import Split
 from mdgen.diffusion.objective import Denoiser, diffusion_loss, make_schedule
 from mdgen.losses.autoencoder import reconstruction_error
+from mdgen.losses.texture import texture_distance
 from mdgen.run_folder import RunFolder
 from mdgen.training.diffusion import DiffusionTask, cache_latents
 from mdgen.training.gradient_checkpointing import checkpointed
@@ -54,8 +55,10 @@ class JointTask:
         images = self.split.train_images(indices).to(self.device)                         # [B, C, H, W]
         look, metrics = self.image_loss(decoded[:half], images[:half], vae.decoder[-1].weight, self.step)
         kept = reconstruction_error(decoded[half:], images[half:], self.config.vae.reconstruction)
-        loss = denoising + self.config.joint.image_weight * (look + kept)
-        return loss, {"error": error.mean(), "kept": kept.detach(), **metrics}
+        texture = texture_distance(decoded[:half], images[:half])
+        joint = self.config.joint
+        loss = denoising + joint.image_weight * (look + kept + joint.texture_weight * texture)
+        return loss, {"error": error.mean(), "kept": kept.detach(), "texture": texture.detach(), **metrics}
 
     def clean(self, latents, users, generator):
         """Noise latents [B, c, h, w] up to joint.noise_limit and let the UNet say what they were."""
