@@ -30,7 +30,7 @@ def parser():
     p = commandline.Parser(prog="train.py", description=__doc__, epilog=EXAMPLES,
                            formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("stage", nargs="?", default="all", choices=[*STAGES, *LATER], 
-                   help="what to train (default: all, which is vae and diffusion)")
+                   help="what to train (default: all, which is vae, diffusion and, where the preset says so, joint)")
     p.add_argument("run", nargs="?", type=Path, metavar="RUN", help="enroll: the run that a person joins")
     p.add_argument("--images", type=Path, metavar="DIR", help="enroll: a folder with 5 to 20 images of the person")
     p.add_argument("--user", metavar="NAME", help="enroll: the person's name (default: the folder's)")

@@ -82,6 +82,7 @@ class DiffusionConfig:
 
 @dataclass(frozen=True)
 class JointConfig:
+    in_all: bool = False                # whether train.py without a stage ends with it
     noise_limit: float = 0.3            # cleaned latents from this share of the noise levels are decoded
     image_weight: float = 1.0           # of the image losses beside the UNet's own
     texture_weight: float = 0.0         # of the difference in local speckle power among them

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
-from mdgen.config import (Config, DataConfig, EvaluationConfig, SamplingConfig, TrainingConfig, UNetConfig,
-                          VAEConfig)
+from mdgen.config import (AdversaryConfig, Config, DataConfig, EvaluationConfig, JointConfig, SamplingConfig,
+                          TrainingConfig, UNetConfig, VAEConfig)
 from mdgen.errors import RequestError
 
+# The decoder learns what sampling gives it; figures in docs/ablations.md
+JOINT = JointConfig(in_all=True, texture_weight=0.1, adversary=AdversaryConfig(weight=1.0, start=0.0))
 # Drowning the latents in less noise keeps the texture that more of it cost: docs/ablations.md, rows of the VAE
 FAITHFUL = VAEConfig(kl_weight=1e-5, min_deviation=0.02)
 
@@ -31,7 +33,9 @@ def small() -> Config:
         vae=FAITHFUL,
         vae_training=TrainingConfig(steps=700, learning_rate=2e-3, preview_every=0),
         unet=UNetConfig(blocks=1),
-        diffusion_training=TrainingConfig(steps=1500, learning_rate=2e-3, preview_every=500, snapshot_at=0.2))
+        diffusion_training=TrainingConfig(steps=1500, learning_rate=2e-3, preview_every=500, snapshot_at=0.2),
+        joint=JOINT,
+        joint_training=TrainingConfig(steps=250, learning_rate=5e-4, warmup_steps=20, ema_decay=0.99, preview_every=0))
 
 
 def standard() -> Config:
@@ -44,6 +48,9 @@ def standard() -> Config:
         unet=UNetConfig(channels=(96, 192, 288), attention=(False, True, True), embedding_dim=384),
         diffusion_training=TrainingConfig(steps=40000, learning_rate=5e-4, warmup_steps=500, ema_decay=0.9995,
                                           preview_every=4000, save_every=1000, snapshot_at=0.2),
+        joint=JOINT,
+        joint_training=TrainingConfig(steps=2000, learning_rate=2e-4, warmup_steps=100, ema_decay=0.995,
+                                      preview_every=0),
         sampling=SamplingConfig(steps=30))
 
 
@@ -56,14 +63,15 @@ def memory() -> Config:
 
     return replace(config, preset="memory", vae_training=frugal(config.vae_training),
                    diffusion_training=frugal(config.diffusion_training),
+                   joint_training=frugal(config.joint_training),
                    enroll_training=replace(config.enroll_training, gradient_checkpointing=True),
                    sampling=replace(config.sampling, batch_size=8))
 
 
 def quality() -> Config:
-    """As standard, wider and longer."""
+    """As standard, wider and longer, with a perceptual loss."""
     config = standard()
-    return replace(config, preset="quality",
+    return replace(config, preset="quality", vae=replace(config.vae, perceptual_weight=0.1),
                    unet=replace(config.unet, channels=(128, 256, 384), embedding_dim=512),
                    diffusion_training=replace(config.diffusion_training, steps=80000, ema_decay=0.9998))
 

@@ -11,14 +11,16 @@ from pathlib import Path
 
 import torch
 
-from mdgen.config import Config, TrainingConfig
+from mdgen.config import AdversaryConfig, Config, TrainingConfig
 from mdgen.data.latents import LatentCache, LatentStatistics
+from mdgen.diffusion.objective import Denoiser
 from mdgen.losses.perceptual import LPIPS, classifier_distance
 from mdgen.models import UserClassifier
 from mdgen.run_folder import RunFolder, Users, listing
 from mdgen.training.diffusion import DiffusionTask
 from mdgen.training.gradient_checkpointing import checkpointed
 from mdgen.training.image_loss import ImageLoss, new_adversary
+from mdgen.training.joint import JointTask
 from mdgen.training.logger import duration
 from mdgen.training.loop import TrainingState, optimiser_step
 from mdgen.training.vae import VAETask
@@ -38,7 +40,10 @@ def dry_run(config: Config, users: Users | None, num_users: int | None, device) 
     image = (run.image_channels, config.data.height, config.data.width)
     lines = [config.to_json(), f"users       {listing(names)}{'' if users else ' (assumed: no --data-dir)'}",
              f"images      {shape(image)}   latents {shape(run.latent_shape)}   device {device}"]
-    for make_task, training in ((vae_task, config.vae_training), (diffusion_task, config.diffusion_training)):
+    stages = [(vae_task, config.vae_training), (diffusion_task, config.diffusion_training)]
+    if config.joint.in_all:
+        stages.append((joint_task, config.joint_training))
+    for make_task, training in stages:
         lines.append(stage_line(make_task(run, image, device), training, device))
     return lines
 
@@ -64,14 +69,19 @@ class RandomImages:
 def vae_task(run: RunFolder, image, device) -> VAETask:
     config, vae = run.config.vae, run.new_vae().to(device, memory_format=torch.channels_last)
     vae.run_block = checkpointed if run.config.vae_training.gradient_checkpointing else vae.run_block
-    distance = None
-    if config.perceptual_weight and config.perceptual in ("auto", "classifier"):
-        distance = partial(classifier_distance, UserClassifier(image[0], len(run.users.names)).to(device))
-    elif config.perceptual_weight:
-        distance = LPIPS(config.perceptual.removeprefix("lpips_")).to(device)
-    adversary = new_adversary(config.adversary, image[0], run.config.vae_training.steps, device)
-    loss = ImageLoss(config.reconstruction, distance, config.perceptual_weight, adversary)
+    loss = image_loss(run, config.perceptual_weight, config.adversary, run.config.vae_training, device)
     return VAETask(run, RandomImages(image, run.config.vae_training.batch_size), vae, loss, device)
+
+
+def image_loss(run: RunFolder, perceptual_weight: float, adversary: AdversaryConfig, training: TrainingConfig, device):
+    """The losses of a stage's images, with untrained networks where they have any."""
+    config, channels, distance = run.config.vae, run.image_channels, None
+    if perceptual_weight and config.perceptual in ("auto", "classifier"):
+        distance = partial(classifier_distance, UserClassifier(channels, len(run.users.names)).to(device))
+    elif perceptual_weight:
+        distance = LPIPS(config.perceptual.removeprefix("lpips_")).to(device)
+    return ImageLoss(config.reconstruction, distance, perceptual_weight,
+                     new_adversary(adversary, channels, training.steps, device))
 
 
 def diffusion_task(run: RunFolder, image, device) -> DiffusionTask:
@@ -81,6 +91,14 @@ def diffusion_task(run: RunFolder, image, device) -> DiffusionTask:
     images = RandomImages(image, count)
     cache = LatentCache(latents, torch.full_like(latents, 0.1), images.train_users, statistics, "", run.users.names)
     return DiffusionTask(run, images, run.new_vae().to(device), cache, device)
+
+
+def joint_task(run: RunFolder, image, device) -> JointTask:
+    training, joint = run.config.joint_training, run.config.joint
+    diffusion = diffusion_task(run, image, device)
+    denoiser = Denoiser(diffusion.network, diffusion.schedule, run.config.diffusion.prediction)
+    loss = image_loss(run, joint.perceptual_weight, joint.adversary, training, device)
+    return JointTask(run, diffusion.split, diffusion.vae, denoiser, diffusion.cache, loss, device)
 
 
 def stage_line(task, config: TrainingConfig, device) -> str:

@@ -74,8 +74,9 @@ def open_run(config: Config, data_dir: Path | None, output_dir: Path, num_users:
 
 
 def train_stages(run: RunFolder, split: Split, stages: str, device) -> None:
-    """Train (or resume) the stages that a key of STAGES names."""
-    for train_stage in STAGES[stages]:
+    """Train (or resume) the stages that a key of STAGES names; "all" ends with the joint one if the run says so."""
+    joint = (train_joint,) if stages == "all" and run.config.joint.in_all else ()
+    for train_stage in STAGES[stages] + joint:
         train_stage(run, split, device)
 
 
@@ -90,4 +91,5 @@ def with_batch_size(config: Config, batch_size: int) -> Config:
 
     return replace(config, vae_training=resize(config.vae_training),
                    diffusion_training=resize(config.diffusion_training),
+                   joint_training=resize(config.joint_training),
                    classifier_training=resize(config.classifier_training))
