@@ -54,7 +54,9 @@ class JointTask:
         decoded = vae.decode(self.statistics.restore(torch.cat([cleaned, latents[half:]])))
         images = self.split.train_images(indices).to(self.device)                         # [B, C, H, W]
         look, metrics = self.image_loss(decoded[:half], images[:half], vae.decoder[-1].weight, self.step)
-        kept = reconstruction_error(decoded[half:], images[half:], self.config.vae.reconstruction)
+        kept = decoded.new_zeros(())
+        if half < len(images):   # a micro-batch of one has no other half
+            kept = reconstruction_error(decoded[half:], images[half:], self.config.vae.reconstruction)
         texture = texture_distance(decoded[:half], images[:half])
         joint = self.config.joint
         loss = denoising + joint.image_weight * (look + kept + joint.texture_weight * texture)

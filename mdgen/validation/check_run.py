@@ -7,8 +7,9 @@ import torch
 
 from mdgen.data.latents import LatentCache, LatentStatistics
 from mdgen.errors import RequestError, RunError
+from mdgen.generator import load_generator
 from mdgen.run_folder import RunFolder, listing
-from mdgen.sampling import MANIFEST, read_manifest, weights_hash
+from mdgen.sampling import MANIFEST, read_manifest
 from mdgen.training.run_state import RunState, check_bound, first_line
 from mdgen.validation import check_working
 from mdgen.validation.check_working import NeedsAnother, Parts
@@ -133,13 +134,15 @@ def unet_trained_on(parts) -> str:
 
 
 def samples(parts) -> str:
-    """Raw weights may have drawn them as well as any average."""
+    """Any of the run's weights may have drawn them: averaged or raw, of the diffusion or the joint stage."""
     rows, drawn = read_manifest(parts.run.samples), parts.run.samples / MANIFEST
     if not rows:
         return "none drawn yet"
-    others = "raw", *(f"ema:{decay}" for decay in parts.run.config.diffusion_training.extra_ema_decays)
-    networks = parts.denoiser.network, *(parts.run.load_denoiser(parts.device, name).network for name in others)
-    known = [weights_hash(parts.vae_hash, network) for network in networks]
+    config = parts.run.config
+    kept = {"joint": config.joint_training, "diffusion": config.diffusion_training}
+    kept = {stage: training for stage, training in kept.items() if (parts.path / stage / "state.pt").exists()}
+    known = [load_generator(parts.run, parts.device, weights, stage).weights_hash for stage, training in kept.items()
+             for weights in ("ema", "raw", *(f"ema:{decay}" for decay in training.extra_ema_decays))]
     if strange := sorted({row.run for row in rows} - set(known)):
         raise RequestError(f"{drawn} lists images of run {strange[0]}; this run is {known[0]}. Draw them again: "
                            "sample.py with --overwrite")

@@ -14,7 +14,7 @@ TINY = ["data.height=32", "data.width=48", "vae.width=16", "vae.blocks=1", "unet
         "unet.blocks=1",
         "unet.embedding_dim=32", "vae_training.batch_size=2", "diffusion_training.batch_size=2",
         "diffusion_training.accumulation=3", "vae.latent_channels=8", "vae_training.steps=1500",
-        "diffusion_training.steps=5000"]
+        "diffusion_training.steps=5000", "joint_training.batch_size=2", "joint_training.steps=40"]
 
 
 def count(network):
@@ -33,7 +33,7 @@ def test_it_says_what_the_run_would_be(users, num_users, channels, expected, tmp
     assert f"images      {channels} x 32 x 48   latents 8 x 8 x 12" in text
     assert "1500 steps of 2 x 1 images" in text and "5000 steps of 2 x 3 images" in text
     assert Config.from_json(text[:text.index("\n}") + 2]) == config
-    assert len(re.findall(r"peak memory \d+\.\d\d GiB", text)) == 2
+    assert len(re.findall(r"peak memory \d+\.\d\d GiB", text)) == 3   # vae, diffusion, joint
     assert not list(tmp_path.iterdir())
 
 
@@ -42,6 +42,7 @@ def test_the_large_presets_take_a_real_step(name):
     """One image per step and 32 px instead of 128, so that the networks themselves run in seconds."""
     config = override(preset(name), ["data.height=32", "data.width=32", "vae_training.batch_size=1",
                                      "diffusion_training.batch_size=1", "vae_training.accumulation=1",
-                                     "diffusion_training.accumulation=1"])
+                                     "diffusion_training.accumulation=1", "joint_training.batch_size=1",
+                                     "joint_training.accumulation=1", "vae.perceptual=classifier"])
     lines = dry_run(config, None, None, CPU)
-    assert lines[-2].startswith("vae") and lines[-1].startswith("diffusion")
+    assert [line.split()[0] for line in lines[-3:]] == ["vae", "diffusion", "joint"]
