@@ -37,7 +37,7 @@ def parser():
     p.add_argument("--batch-size", type=int, help="images drawn at once (default: the run's)")
     p.add_argument("--weights", default="ema", metavar="ema|raw|ema:DECAY",
                    help="averaged weights (the default), those of the last step, or an average of another decay, if "
-                        "the run kept one: diffusion_training.extra_ema_decays")
+                        "the run kept one: --stage diffusion, diffusion_training.extra_ema_decays")
     p.add_argument("--stage", choices=["diffusion", "joint"],
                    help="whose weights draw (default: joint where the run has it)")
     p.add_argument("--overwrite", action="store_true", help="replace images drawn with other settings")

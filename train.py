@@ -130,7 +130,7 @@ def refuse_idle_flags(args):
     """RequestError for a flag that the stage would not look at."""
     from mdgen.errors import RequestError
 
-    given = [name for name, value in vars(args).items() if value not in (None, False, []) and name not in ANY_STAGE]
+    given = [name for name, value in vars(args).items() if not (value is None or value is False or value == []) and name not in ANY_STAGE]
     idle = [name for name in given if (name in ENROLL) != (args.stage == "enroll")]
     if idle:
         name = {"run": str(args.run)}.get(idle[0], "--" + idle[0].replace("_", "-"))
@@ -180,6 +180,8 @@ def show_dry_run(args, config, device):
     if args.data_dir is not None:
         folders = read_users(config, args.data_dir, None, args.num_users)
         users = Users(folders.users, str(args.data_dir), folders.channels, folders.colormap)
+    if args.stage == "joint":
+        config = replace(config, joint=replace(config.joint, in_all=True))
     print("\n".join(dry_run(config, users, args.num_users, device)))
 
 

@@ -36,6 +36,7 @@ def check(config) -> None:
                            "unet.channels; give one true or false per level")
     check_numbers(config)
     check_noise_levels(config)
+    check_adversaries(config)
     check_averages(config)
     divisor = vae.down_factor * 2 ** (len(unet.channels) - 1)
     for key in ("height", "width"):
@@ -61,10 +62,13 @@ def check_noise_levels(config) -> None:
 
 def check_averages(config) -> None:
     """Refuse averages that nobody could ask for, and a patience that is never tried."""
-    vae, unet = config.vae_training, config.diffusion_training
-    if vae.extra_ema_decays or vae.patience:
-        raise RequestError("vae_training.extra_ema_decays and vae_training.patience are not used: latents belong to "
-                           "one autoencoder, trained to its end; expected [] and 0; set those of diffusion_training")
+    unet = config.diffusion_training
+    for name in STAGES:
+        training = getattr(config, name)
+        idle = [key for key in ("extra_ema_decays", "patience", "snapshot_at") if getattr(training, key)]
+        if idle and name != "diffusion_training":
+            raise RequestError(f"{name}.{idle[0]} is not used: that stage is trained to its end and read once; leave it "
+                               f"out, or set diffusion_training.{idle[0]}")
     decays = (unet.ema_decay, *unet.extra_ema_decays)
     if len(set(decays)) < len(decays) or not all(0 <= decay < 1 for decay in unet.extra_ema_decays):
         raise RequestError(f"diffusion_training.extra_ema_decays is {list(unet.extra_ema_decays)}; expected decays "
@@ -72,6 +76,24 @@ def check_averages(config) -> None:
     if unet.patience and not unet.preview_every:
         raise RequestError(f"diffusion_training.patience is {unet.patience}, but preview_every is 0, so that nothing "
                            "is measured before the end; set diffusion_training.preview_every")
+    if unet.patience and unet.patience >= unet.steps // unet.preview_every:
+        raise RequestError(f"diffusion_training.patience is {unet.patience}, but {unet.steps} steps have only "
+                           f"{unet.steps // unet.preview_every} previews to wait for; set a smaller "
+                           "diffusion_training.preview_every")
+
+
+def check_adversaries(config) -> None:
+    """Refuse an adversary that images are too small for, or whose pull the training would not live to see."""
+    size = min(config.data.height, config.data.width)
+    for name, adversary in (("vae", config.vae.adversary), ("joint", config.joint.adversary)):
+        if not adversary.weight:
+            continue
+        if size < 3 * 2**adversary.depth:
+            raise RequestError(f"{name}.adversary.depth is {adversary.depth}, for images of {3 * 2**adversary.depth} "
+                               f"pixels or more, but these have {size}; set {name}.adversary.depth=1 or weight=0")
+        if adversary.start + 2 * adversary.ramp > 1:
+            raise RequestError(f"{name}.adversary.start {adversary.start} and twice its ramp {adversary.ramp} are more "
+                               "than all steps; expected a sum of at most 1")
 
 
 def check_numbers(config) -> None:

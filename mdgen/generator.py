@@ -1,6 +1,8 @@
 """All that draws images of a run, loaded and bound together."""
 
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import nn
@@ -9,7 +11,6 @@ from mdgen.data.latents import LatentStatistics
 from mdgen.diffusion.generate import generate
 from mdgen.diffusion.guidance import NoisyClassifier
 from mdgen.diffusion.objective import Denoiser, make_schedule
-from mdgen.errors import RequestError
 from mdgen.models import VAE
 from mdgen.run_folder import RunFolder
 from mdgen.training.run_state import fingerprint, weights_hash
@@ -37,11 +38,12 @@ class Generator:
                         users, seeds, self.run.latent_shape, self.guide)
 
 
-def load_generator(run: RunFolder, device="cpu", weights: str = "ema", stage: str | None = None) -> Generator:
-    """stage: "diffusion" or "joint", whose weights draw; by default joint where the run has it."""
+def load_generator(run: RunFolder, device="cpu", weights: str = "ema", stage: str | None = None,
+                   guided: bool = True) -> Generator:
+    """stage: "diffusion" or "joint", whose weights draw; by default joint where the run has it. guided: load the guide."""
     vae, vae_hash = run.load_vae(device)
     statistics = run.load_latents(vae_hash).statistics.to(device)
-    guide, decoder_hash = load_guide(run, device, vae_hash), vae_hash
+    guide, decoder_hash = load_guide(run, device, vae_hash) if guided else None, vae_hash
     if stage == "joint" or stage is None and (run.path / "joint" / "state.pt").exists():
         vae, denoiser = load_joint(run, device, weights)
         decoder_hash = fingerprint(vae.state_dict())
@@ -56,13 +58,22 @@ def load_joint(run: RunFolder, device="cpu", weights: str = "ema") -> tuple[VAE,
     other weights than the stages before now have."""
     vae, vae_hash = run.load_vae(device)
     denoiser = run.load_denoiser(device, vae_hash=vae_hash)
-    network, step = run.load_stage("joint", nn.ModuleDict({"vae": vae, "unet": denoiser.network}), weights,
-                                   bound_to=weights_hash(vae_hash, denoiser.network))
-    if step < run.config.joint_training.steps:
-        raise RequestError(f"the joint stage of {run.path} is at step {step} of {run.config.joint_training.steps}; run "
-                           f"train.py joint with --output-dir {run.path} to its end, or draw with --stage diffusion")
+    run.require_finished("joint")
+    network, _ = run.load_stage("joint", nn.ModuleDict({"vae": vae, "unet": denoiser.network}), weights,
+                                bound_to=joint_hash(run, weights_hash(vae_hash, denoiser.network)))
     network.to(device, memory_format=torch.channels_last)
     return vae, denoiser
+
+
+def joint_hash(run: RunFolder, before: str) -> str:
+    """16 hex digits of all that the joint stage's weights depend on: `before`, the hash of those it starts from, and its
+    settings."""
+    config = run.config
+    training = {key: value for key, value in asdict(config.joint_training).items()
+                if key not in ("preview_every", "save_every")}
+    settings = {key: value for key, value in asdict(config.joint).items() if key != "in_all"}
+    text = json.dumps([before, settings, training, config.vae.perceptual], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def load_guide(run: RunFolder, device, vae_hash: str):
@@ -72,6 +83,7 @@ def load_guide(run: RunFolder, device, vae_hash: str):
         return run.load_denoiser(device, "early", vae_hash)
     if kind == "free":
         return None
+    run.require_finished("classifier")
     network, _ = run.load_stage("classifier", run.new_classifier(), bound_to=vae_hash)
     network.to(device, memory_format=torch.channels_last).requires_grad_(False)
     return NoisyClassifier(network, make_schedule(run.config.diffusion))

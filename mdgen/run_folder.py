@@ -128,6 +128,19 @@ class RunFolder:
             network.load_state_dict(stored_weights(saved, "ema" if weights == "early" else weights))
             return network.eval(), saved["step"]
 
+    def require_finished(self, stage: str) -> None:
+        """RequestError if what builds on a stage would build on a training that was stopped before its end.
+
+        A stage that was never begun is left to whoever loads it.
+        """
+        state, steps = RunState(self.path / stage / "state.pt"), getattr(self.config, f"{stage}_training").steps
+        if not state.exists():
+            return
+        saved = state.load()
+        if saved["step"] < steps and not saved.get("patience", {}).get("ended"):
+            raise RequestError(f"the {stage} stage of {self.path} is at step {saved['step']} of {steps}; run train.py "
+                               f"{stage} with --output-dir {self.path} to its end first")
+
     def load_vae(self, device="cpu"):
         """The trained autoencoder (averaged weights) and the hash that binds latents to it.
 

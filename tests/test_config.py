@@ -120,8 +120,13 @@ def test_a_wrong_assignment_is_named_with_what_was_expected(assignment, parts):
     ("diffusion_training.extra_ema_decays=0.999", "all different and none ema_decay's 0.999"),
     ("diffusion_training.extra_ema_decays=[0.9,0.9]", "extra_ema_decays is [0.9, 0.9]"),
     ("diffusion_training.extra_ema_decays=[1]", "expected decays from 0 to below 1"),
-    ("vae_training.extra_ema_decays=[0.9]", "set those of diffusion_training"),
-    ("vae_training.patience=2", "set those of diffusion_training"),
+    ("vae_training.extra_ema_decays=[0.9]", "set diffusion_training.extra_ema_decays"),
+    ("vae_training.patience=2", "set diffusion_training.patience"),
+    ("joint_training.patience=2", "joint_training.patience is not used"),
+    ("enroll_training.snapshot_at=0.5", "enroll_training.snapshot_at is not used"),
+    ("diffusion_training.patience=9", "only 5 previews"),
+    ('vae.adversary={"weight":1,"depth":5}', "for images of 96 pixels or more, but these have 64"),
+    ('vae.adversary={"weight":1,"start":0.9}', "are more than all steps"),
     ("diffusion_training.patience=-1", "patience is -1; expected 0 or more"),
 ])
 def test_settings_that_cannot_work_are_refused_before_any_work(assignment, part):

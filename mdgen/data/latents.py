@@ -79,6 +79,6 @@ def encode_latents(vae, images, users, user_names, vae_hash: str, batch_size: in
     posteriors = [vae.encode(images(batch).to(device)) for batch in torch.arange(len(users)).split(batch_size)]
     means = torch.cat([mean for mean, _ in posteriors]).cpu().clone()
     deviations = torch.cat([(0.5 * log_variance).exp() for _, log_variance in posteriors]).cpu().clone()
-    statistics = statistics or LatentStatistics.of(means, deviations)
+    statistics = statistics.to("cpu") if statistics else LatentStatistics.of(means, deviations)
     return LatentCache(statistics.normalise(means), deviations / statistics.deviation, users.clone(), statistics,
                        vae_hash, list(user_names))

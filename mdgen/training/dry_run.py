@@ -44,7 +44,8 @@ def dry_run(config: Config, users: Users | None, num_users: int | None, device) 
     if config.joint.in_all:
         stages.append((joint_task, config.joint_training))
     for make_task, training in stages:
-        lines.append(stage_line(make_task(run, image, device), training, device))
+        if training.steps:   # none for an autoencoder that is kept as another run has made it
+            lines.append(stage_line(make_task(run, image, device), training, device))
     return lines
 
 
@@ -98,6 +99,8 @@ def joint_task(run: RunFolder, image, device) -> JointTask:
     diffusion = diffusion_task(run, image, device)
     denoiser = Denoiser(diffusion.network, diffusion.schedule, run.config.diffusion.prediction)
     loss = image_loss(run, joint.perceptual_weight, joint.adversary, training, device)
+    if training.gradient_checkpointing:
+        diffusion.vae.run_block = diffusion.network.run_block = checkpointed
     return JointTask(run, diffusion.split, diffusion.vae, denoiser, diffusion.cache, loss, device)
 
 

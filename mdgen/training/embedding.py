@@ -99,7 +99,8 @@ def enroll(run: RunFolder, images_dir: Path, name: str | None, training: Trainin
                          colormap=run.users.colormap or "auto")
     if len(pixels) < MIN_IMAGES:
         raise RequestError(f"{images_dir} has {len(pixels)} image; expected at least {MIN_IMAGES}, better 5 to 20")
-    generator = load_generator(run, device)
+    run.require_finished("diffusion")
+    generator = load_generator(run, device, guided=False)
     asked = Enrolment(str(Path(images_dir).resolve()), digests(pixels), generator.weights_hash, training)
     check_same_enrolment(folder, Enrolment.read(folder), asked)
     if distributed.is_main():

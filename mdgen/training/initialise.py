@@ -26,7 +26,9 @@ USER_NOISE = 0.1   # deviation of new users about the source's mean user, in dev
 
 def with_source(config: Config, path: Path) -> Config:
     """The configuration of a run that starts from the weights of another; they have to be trained to their end."""
-    weights = load_generator(RunFolder.open(path)).weights_hash
+    source = RunFolder.open(path)
+    source.require_finished("diffusion")
+    weights = load_generator(source, guided=False).weights_hash
     return replace(config, init_from=InitConfig(str(Path(path).resolve()), weights))
 
 
@@ -56,7 +58,7 @@ def source_weights(run: RunFolder, stage: str) -> tuple[dict, dict] | None:
     """
     if run.config.init_from.weights == "none" or (run.path / stage / "state.pt").exists():
         return None
-    source = load_generator(RunFolder.open(Path(run.config.init_from.run)))
+    source = load_generator(RunFolder.open(Path(run.config.init_from.run)), guided=False)
     if source.weights_hash != run.config.init_from.weights:
         raise RequestError(f"{run.config.init_from.run} now has the weights {source.weights_hash}, but this run was to "
                            f"start from {run.config.init_from.weights}; restore them, or give another --output-dir")

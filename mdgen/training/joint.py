@@ -15,6 +15,7 @@ from torch import nn
 from mdgen.data.latents import LatentCache
 from mdgen.data.splits import Split
 from mdgen.diffusion.objective import Denoiser, diffusion_loss, make_schedule
+from mdgen.generator import joint_hash
 from mdgen.losses.autoencoder import reconstruction_error
 from mdgen.losses.texture import texture_distance
 from mdgen.run_folder import RunFolder
@@ -90,8 +91,9 @@ def joint_image_loss(run: RunFolder, split: Split, device) -> ImageLoss:
 def train_joint(run: RunFolder, split: Split, device) -> None:
     """Train (or resume) the joint stage of a run whose VAE and UNet are trained, from their averaged weights."""
     vae, vae_hash = run.load_vae(device)
+    run.require_finished("diffusion")
     denoiser = run.load_denoiser(device, vae_hash=vae_hash)
-    bound_to = weights_hash(vae_hash, denoiser.network)
+    bound_to = joint_hash(run, weights_hash(vae_hash, denoiser.network))
     cache = cache_latents(run, split, vae, vae_hash)
     torch.manual_seed(run.config.seed)   # of the adversary's first weights
     task = JointTask(run, split, vae, denoiser, cache, joint_image_loss(run, split, device), device)

@@ -94,7 +94,12 @@ class RunState:
 
 
 def check_bound(path: Path, state: dict, bound_to: str) -> None:
-    """RequestError if a stage's state was trained on what another stage no longer gives (its latents' VAE)."""
+    """RequestError if a stage's state was trained on what another stage no longer gives (its latents' VAE; of the joint
+    stage, all weights that it started from, and its settings)."""
+    if state.get("bound_to", "") != bound_to and path.parent.name == "joint":
+        raise RequestError(f"{path} was made from other weights of the stages before, or with other settings, than the "
+                           "run now has; restore them, delete joint/ to train it anew, or draw with sample.py --stage "
+                           "diffusion")
     if state.get("bound_to", "") != bound_to:
         raise RequestError(f"{path} was trained on latents of VAE {state.get('bound_to')}, but this run's VAE is "
                            f"{bound_to}; restore that VAE, or delete {path.parent.name}/ and latents/ to train anew")

@@ -49,6 +49,23 @@ def test_encoder_and_latents_stay_and_decoder_and_unet_change(joined):
     assert any(not torch.equal(a, b) for a, b in pairs)
 
 
+def test_other_settings_are_not_taken_for_those_that_it_was_trained_with(joined, split):
+    run, _ = joined
+    other = replace(run, config=replace(run.config, joint=replace(run.config.joint, texture_weight=5.0)))
+    for use in (lambda: load_generator(other), lambda: train_joint(other, split, CPU)):
+        with pytest.raises(RequestError, match="with other settings"):
+            use()
+    kept = replace(run, config=replace(run.config, joint=replace(run.config.joint, in_all=True)))
+    assert load_generator(kept).weights_hash == load_generator(run).weights_hash
+
+
+def test_it_does_not_start_from_a_training_that_was_stopped(tiny_run, split):
+    run = short(RunFolder.open(tiny_run))
+    more = replace(run.config.diffusion_training, steps=run.config.diffusion_training.steps + 1)
+    with pytest.raises(RequestError, match="run train.py diffusion .* to its end"):
+        train_joint(replace(run, config=replace(run.config, diffusion_training=more)), split, CPU)
+
+
 def test_deleting_its_folder_undoes_it(joined, tiny_run):
     run, _ = joined
     before = load_generator(run, stage="diffusion").weights_hash
