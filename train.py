@@ -59,6 +59,10 @@ def parser():
     return p
 
 
+def output_folder(args) -> Path:
+    return args.output_dir or Path("runs") / (args.preset or "small")
+
+
 def configure(args):
     """The preset with the command line's changes."""
     from mdgen.config import override
@@ -71,7 +75,7 @@ def configure(args):
     if named := [assignment for assignment in args.set if assignment.strip().startswith("init_from")]:
         raise RequestError(f"--set {named[0]} names weights without taking them; give --init-from RUN")
     if args.init_from is not None:
-        config = with_source(config, args.init_from)
+        config = with_source(config, args.init_from, output_folder(args))
     if args.resolution is not None:
         config = override(config, [f"data.height={args.resolution}", f"data.width={args.resolution}"])
     if args.batch_size is not None:
@@ -110,7 +114,7 @@ def main(argv):
         return enroll(args)
     config = configure(args)
     device = distributed.init_from_environment(args.device)
-    output_dir = args.output_dir or Path("runs") / config.preset
+    output_dir = output_folder(args)
     if args.dry_run:
         show_dry_run(args, config, device)
         return 0

@@ -36,7 +36,6 @@ def check(config) -> None:
                            "unet.channels; give one true or false per level")
     check_numbers(config)
     check_noise_levels(config)
-    check_adversaries(config)
     check_averages(config)
     divisor = vae.down_factor * 2 ** (len(unet.channels) - 1)
     for key in ("height", "width"):
@@ -46,6 +45,7 @@ def check(config) -> None:
                 f"data.{key} is {size}; expected a multiple of {divisor} (VAE down-factor {vae.down_factor} times "
                 f"{divisor // vae.down_factor} for the UNet's {len(unet.channels)} levels), such as "
                 f"{max(round(size / divisor), 1) * divisor}")
+    check_adversaries(config)
 
 
 def check_noise_levels(config) -> None:

@@ -60,6 +60,8 @@ def enrolled_names(run: RunFolder) -> list[str]:
 
 def check_new_name(run: RunFolder, name: str) -> None:
     """RequestError for a name that a user of the run has, or that is too like one, or no name for a folder."""
+    if name in ("previews", "log.jsonl"):   # what the enrolments' folder holds beside persons
+        raise RequestError(f"--user {name} is a name that RUN/enrolled needs for itself; give another --user NAME")
     if name in run.users.names:
         raise RequestError(f"user {name} is one of those that {run.path} was trained for; give another --user NAME")
     check_names([*run.users.names, *(other for other in enrolled_names(run) if other != name), name])

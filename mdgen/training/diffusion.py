@@ -49,12 +49,15 @@ class DiffusionTask:
 
     name = "diffusion"
 
-    def __init__(self, run: RunFolder, split: Split, vae, cache: LatentCache, device):
+    def __init__(self, run: RunFolder, split: Split, vae, cache: LatentCache, device, network=None):
+        """network: None makes a fresh UNet, the same in every process and after every resume."""
         self.run, self.split, self.vae, self.device = run, split, vae, device
         self.config, self.schedule = run.config.diffusion, make_schedule(run.config.diffusion)
         self.cache, self.statistics = cache, cache.statistics.to(device)
-        torch.manual_seed(run.config.seed)   # initial weights: the same in every process and after every resume
-        self.network = run.new_unet().to(device, memory_format=torch.channels_last)
+        if network is None:
+            torch.manual_seed(run.config.seed)
+            network = run.new_unet().to(device, memory_format=torch.channels_last)
+        self.network = network
         self.num_samples, self.copies = len(cache.users), CopyRate(split)
         if run.config.diffusion_training.gradient_checkpointing:
             self.network.run_block = checkpointed

@@ -46,6 +46,14 @@ class ImageLoss:
         return loss, metrics
 
 
+def new_image_loss(run: RunFolder, split: Split, perceptual_weight: float, adversary: AdversaryConfig, steps: int,
+                   device) -> ImageLoss:
+    """The losses that a stage of so many steps has for its images; see `perceptual_distance`."""
+    distance = perceptual_distance(run, split, device) if perceptual_weight else None
+    return ImageLoss(run.config.vae.reconstruction, distance, perceptual_weight,
+                     new_adversary(adversary, run.image_channels, steps, device))
+
+
 def new_adversary(config: AdversaryConfig, channels: int, steps: int, device) -> Adversary | None:
     return Adversary(config, channels, steps, device) if config.weight else None
 
@@ -69,7 +77,7 @@ def perceptual_distance(run: RunFolder, split: Split, device):
     The latter is trained on the training images and kept in the run folder; it never judges. Raises RequestError where
     the weights are missing or the images too small for LPIPS.
     """
-    name = run.config.vae.perceptual
+    name = resolve_perceptual(run.config.vae, run.lpips_weights)
     if name == "classifier":
         folder = run.path / "vae" / "domain_network"
         network = train_kept(lambda: new_classifier_task(split, device), folder, steps=DOMAIN_STEPS, batch_size=32,

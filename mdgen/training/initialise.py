@@ -16,7 +16,7 @@ import torch
 from mdgen.config import Config, InitConfig
 from mdgen.errors import RequestError
 from mdgen.generator import load_generator
-from mdgen.run_folder import RunFolder, flatten
+from mdgen.run_folder import RunFolder, flatten, read_config
 
 MUST_FIT = ("data.height", "data.width", "vae.down_factor", "vae.latent_channels", "vae.width", "vae.blocks",
             "unet.channels", "unet.blocks", "unet.attention", "unet.embedding_dim", "diffusion.schedule",
@@ -24,8 +24,14 @@ MUST_FIT = ("data.height", "data.width", "vae.down_factor", "vae.latent_channels
 USER_NOISE = 0.1   # deviation of new users about the source's mean user, in deviations between its users
 
 
-def with_source(config: Config, path: Path) -> Config:
-    """The configuration of a run that starts from the weights of another; they have to be trained to their end."""
+def with_source(config: Config, path: Path, output_dir: Path) -> Config:
+    """The configuration of a run that starts from the weights of another; they have to be trained to their end.
+
+    A run in output_dir that has begun from there knows which weights they were, and needs them no more.
+    """
+    begun = output_dir / "config.json"
+    if begun.is_file() and (known := read_config(begun).init_from).run == str(Path(path).resolve()):
+        return replace(config, init_from=known)
     source = RunFolder.open(path)
     source.require_finished("diffusion")
     weights = load_generator(source, guided=False).weights_hash
@@ -36,10 +42,12 @@ def check_source(config: Config, output_dir: Path, channels: str | None = None) 
     """RequestError where the weights that config.init_from names do not fit; channels: of the images, if known."""
     if config.init_from.weights == "none":
         return
+    if Path(config.init_from.run).resolve() == output_dir.resolve():
+        raise RequestError(f"--init-from is {config.init_from.run}, the run itself; give another --output-dir for the new "
+                           "run, or leave --init-from out to continue the old one")
+    if all((output_dir / stage / "state.pt").exists() for stage in ("vae", "diffusion")):
+        return   # begun: the source is asked no more, and may be gone
     source = RunFolder.open(Path(config.init_from.run))
-    if source.path.resolve() == output_dir.resolve():
-        raise RequestError(f"--init-from is {source.path}, the run itself; give another --output-dir for the new run, "
-                           "or leave --init-from out to continue the old one")
     theirs, ours = (flatten(dataclasses.asdict(c)) for c in (source.config, config))
     for key in MUST_FIT:
         if theirs[key] != ours[key]:

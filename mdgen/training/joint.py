@@ -21,7 +21,7 @@ from mdgen.losses.texture import texture_distance
 from mdgen.run_folder import RunFolder
 from mdgen.training.diffusion import DiffusionTask, cache_latents
 from mdgen.training.gradient_checkpointing import checkpointed
-from mdgen.training.image_loss import ImageLoss, new_adversary, perceptual_distance
+from mdgen.training.image_loss import ImageLoss, new_image_loss
 from mdgen.training.loop import train
 from mdgen.training.run_state import weights_hash
 
@@ -40,7 +40,7 @@ class JointTask:
         for part in (vae.analysis, vae.encoder):
             part.requires_grad_(False)
         self.image_loss, self.opponents = image_loss, image_loss.opponents
-        self.as_diffusion = DiffusionTask(run, split, vae, cache, device)   # measures and shows what that stage does
+        self.as_diffusion = DiffusionTask(run, split, vae, cache, device, denoiser.network)   # measures and shows what that stage does
 
     def loss(self, indices, generator):
         """The UNet's own loss on the batch, the image losses of the half that is decoded from cleaned latents, and the
@@ -80,12 +80,8 @@ class JointTask:
 
 
 def joint_image_loss(run: RunFolder, split: Split, device) -> ImageLoss:
-    config, joint = run.config.vae, run.config.joint
-    distance = None
-    if joint.perceptual_weight:
-        distance = perceptual_distance(run, split, device)
-    adversary = new_adversary(joint.adversary, run.image_channels, run.config.joint_training.steps, device)
-    return ImageLoss(config.reconstruction, distance, joint.perceptual_weight, adversary)
+    joint = run.config.joint
+    return new_image_loss(run, split, joint.perceptual_weight, joint.adversary, run.config.joint_training.steps, device)
 
 
 def train_joint(run: RunFolder, split: Split, device) -> None:

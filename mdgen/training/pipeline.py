@@ -8,7 +8,7 @@ from mdgen.data.splits import Split
 from mdgen.data.user_folders import UserFolders, expect_users, list_users
 from mdgen.diffusion.objective import make_schedule
 from mdgen.errors import RequestError
-from mdgen.run_folder import RunFolder, Users, refuse_file
+from mdgen.run_folder import RunFolder, Users, read_config, refuse_file
 from mdgen.training import distributed
 from mdgen.training.diffusion import train_diffusion
 from mdgen.training.guide import train_classifier
@@ -58,9 +58,7 @@ def open_run(config: Config, data_dir: Path | None, output_dir: Path, num_users:
                            "taken for a user; give a folder outside it")
     check_source(config, output_dir)
     make_schedule(config.diffusion)   # refuses noise levels that float32 cannot tell apart
-    if config.vae.perceptual_weight or config.joint.perceptual_weight:
-        # what "auto" stands for on this machine belongs to the run, wherever it is continued
-        config = replace(config, vae=replace(config.vae, perceptual=resolve_perceptual(config.vae, lpips_weights)))
+    config = with_perceptual(config, output_dir, lpips_weights)
     folders = read_users(config, resolve_data_dir(config, data_dir, output_dir), output_dir, num_users)
     if config.diffusion.augment_gain and folders.channels == "rgb":
         raise RequestError(f"diffusion.augment_gain is {config.diffusion.augment_gain}, but these images stay in "
@@ -71,6 +69,15 @@ def open_run(config: Config, data_dir: Path | None, output_dir: Path, num_users:
     check_source(config, output_dir, users.channels)
     run = RunFolder.create_or_resume(output_dir, config, users)
     return replace(run, lpips_weights=lpips_weights), split
+
+
+def with_perceptual(config: Config, output_dir: Path, lpips_weights: Path | None) -> Config:
+    """The configuration with a name for "auto": what it stood for where the run began belongs to the run."""
+    if not config.vae.perceptual_weight or config.vae.perceptual != "auto":
+        return config
+    begun = output_dir / "config.json"
+    name = read_config(begun).vae.perceptual if begun.is_file() else resolve_perceptual(config.vae, lpips_weights)
+    return replace(config, vae=replace(config.vae, perceptual=name))
 
 
 def train_stages(run: RunFolder, split: Split, stages: str, device) -> None:

@@ -10,7 +10,7 @@ from mdgen.data.transforms import augment
 from mdgen.losses.autoencoder import kl_divergence
 from mdgen.run_folder import RunFolder
 from mdgen.training.gradient_checkpointing import checkpointed
-from mdgen.training.image_loss import ImageLoss, new_adversary, perceptual_distance
+from mdgen.training.image_loss import ImageLoss, new_image_loss
 from mdgen.training.initialise import take_vae
 from mdgen.training.loop import train
 
@@ -55,11 +55,8 @@ class VAETask:
 
 def vae_image_loss(run: RunFolder, split: Split, device) -> ImageLoss:
     """The image losses that the run's configuration asks its autoencoder to meet."""
-    config, distance = run.config.vae, None
-    if config.perceptual_weight:
-        distance = perceptual_distance(run, split, device)
-    adversary = new_adversary(config.adversary, run.image_channels, run.config.vae_training.steps, device)
-    return ImageLoss(config.reconstruction, distance, config.perceptual_weight, adversary)
+    vae = run.config.vae
+    return new_image_loss(run, split, vae.perceptual_weight, vae.adversary, run.config.vae_training.steps, device)
 
 
 def train_vae(run: RunFolder, split: Split, device) -> None:

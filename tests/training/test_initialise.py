@@ -15,7 +15,7 @@ ZERO = ["--set", "vae_training.steps=0", "--set", "diffusion_training.steps=4"]
 
 def test_a_new_unet_is_the_old_one_but_for_its_users(trained, tmp_path):
     source = RunFolder.open(trained)
-    run = RunFolder(tmp_path, with_source(source.config, trained),
+    run = RunFolder(tmp_path, with_source(source.config, trained, tmp_path),
                     replace(source.users, names=[f"P_{k}" for k in range(5)]))
     old, new = source.load_denoiser().network, run.new_unet().eval().to(memory_format=torch.channels_last)
     take_unet(run, new)
@@ -71,7 +71,7 @@ def test_resuming_asks_for_the_same_source(train, trained, tmp_path, line_of):
     saved = state.load()
     saved["ema"]["average"]["conv_in.bias"] += 1.0
     state.save(saved)
-    assert "init_from.weights" in line_of(train(*one, "--init-from", moved), 2)
+    assert "now has the weights" in line_of(train(*one, "--init-from", moved), 2)
     assert train(*one, "--init-from", trained).status == 0        # the same weights at another place
 
 
@@ -95,3 +95,13 @@ def test_a_run_cannot_start_from_itself_nor_without_steps_from_nothing(train, tr
     assert "vae_training.steps is 0" in line_of(train("--set", "vae_training.steps=0"), 2)
     assert "no config.json" in line_of(train("--init-from", trained / "vae"), 2)
     assert contents(trained) == before
+
+
+def test_a_run_that_has_begun_needs_its_source_no_more(train, trained, tmp_path, make_users, contents):
+    data = make_users(tmp_path / "data", names=["A", "B", "C"], count=8)
+    source = shutil.copytree(trained, tmp_path / "source")
+    assert train(*ZERO, "--init-from", source, data=data).status == 0
+    before = contents(tmp_path / "out")
+    shutil.rmtree(source)
+    assert train(*ZERO, "--init-from", source, data=data).status == 0
+    assert contents(tmp_path / "out") == before
