@@ -1,9 +1,11 @@
 """Settings that contradict each other, or lie outside their range, are refused before any work is done."""
 
+import functools
 import math
 
 from mdgen.errors import RequestError
 
+ADVERSARIES = "vae.adversary", "joint.adversary"
 STAGES = "vae_training", "diffusion_training", "joint_training", "classifier_training", "enroll_training"
 
 
@@ -98,52 +100,55 @@ def check_adversaries(config) -> None:
 
 def check_numbers(config) -> None:
     """Every count at least 1 (2 where pairs are made), no negative amounts, every share within its range."""
-    least_two = {"evaluation.siamese_users": config.evaluation.siamese_users,
-                 "evaluation.siamese_images": config.evaluation.siamese_images}
-    least_one = {"vae.latent_channels": config.vae.latent_channels, "vae.width": config.vae.width,
-                 "vae.blocks": config.vae.blocks,
-                 "unet.blocks": config.unet.blocks,
-                 "unet.channels": min(config.unet.channels, default=0), "sampling.steps": config.sampling.steps,
-                 "sampling.batch_size": config.sampling.batch_size,
-                 "diffusion.num_timesteps": config.diffusion.num_timesteps,
-                 "unet.embedding_dim": config.unet.embedding_dim,
-                 "evaluation.classifier_steps": config.evaluation.classifier_steps,
-                 "evaluation.classifier_batch_size": config.evaluation.classifier_batch_size,
-                 "evaluation.siamese_steps": config.evaluation.siamese_steps,
-                 "evaluation.usefulness_steps": config.evaluation.usefulness_steps}
-    least_zero = {"data.gap": config.data.gap, "vae.kl_weight": config.vae.kl_weight,
-                  "vae.perceptual_weight": config.vae.perceptual_weight,
-                  "joint.image_weight": config.joint.image_weight,
-                  "joint.texture_weight": config.joint.texture_weight,
-                  "joint.perceptual_weight": config.joint.perceptual_weight,
-                  "vae.augment_gain": config.vae.augment_gain, "vae.augment_shift": config.vae.augment_shift,
-                  "diffusion.min_snr_gamma": config.diffusion.min_snr_gamma,
-                  "diffusion.lognormal_deviation": config.diffusion.lognormal_deviation,
-                  "diffusion.augment_gain": config.diffusion.augment_gain,
-                  "diffusion.augment_shift": config.diffusion.augment_shift,
-                  "evaluation.classifier_learning_rate": config.evaluation.classifier_learning_rate,
-                  "evaluation.siamese_learning_rate": config.evaluation.siamese_learning_rate,
-                  "evaluation.usefulness_seeds": config.evaluation.usefulness_seeds}
-    shares = {"data.validation_fraction": config.data.validation_fraction, "unet.dropout": config.unet.dropout,
-              "joint.noise_limit": config.joint.noise_limit, "sampling.eta": config.sampling.eta,
-              "diffusion.label_dropout": config.diffusion.label_dropout}
-    for name in STAGES:
-        training = getattr(config, name)
-        least_one |= {f"{name}.{key}": getattr(training, key)
-                      for key in ("steps", "batch_size", "accumulation", "save_every")}
-        if name == "vae_training" and config.init_from.weights != "none":
-            least_zero["vae_training.steps"] = least_one.pop("vae_training.steps")   # kept as it is
-        least_zero |= {f"{name}.{key}": getattr(training, key) for key in
-                       ("learning_rate", "warmup_steps", "weight_decay", "gradient_clip", "preview_every", "patience")}
-        shares |= {f"{name}.{key}": getattr(training, key) for key in ("ema_decay", "snapshot_at")}
-    for name, adversary in (("vae", config.vae.adversary), ("joint", config.joint.adversary)):
-        least_one |= {f"{name}.adversary.{key}": getattr(adversary, key) for key in ("width", "depth")}
-        least_zero |= {f"{name}.adversary.{key}": getattr(adversary, key) for key in ("weight", "learning_rate")}
-        shares |= {f"{name}.adversary.{key}": getattr(adversary, key) for key in ("start", "ramp")}
-    for least, values in ((2, least_two), (1, least_one), (0, least_zero)):
+    for least, values in least_values(config).items():
         for key, value in values.items():
             if value < least:
                 raise RequestError(f"{key} is {value}; expected {least} or more")
+    check_ranges(config)
+    for key, value in shares(config).items():
+        if not 0 <= value <= 1:
+            raise RequestError(f"{key} is {value}; expected a share from 0 to 1")
+
+
+def settings(config, *names: str) -> dict:
+    """The values of dotted names such as "vae.width", by name."""
+    return {name: functools.reduce(getattr, name.split("."), config) for name in names}
+
+
+def every(stages, *keys: str) -> list[str]:
+    return [f"{stage}.{key}" for stage in stages for key in keys]
+
+
+def least_values(config) -> dict:
+    """{least allowed value: {setting: its value}}."""
+    counts = settings(config, "vae.latent_channels", "vae.width", "vae.blocks", "unet.blocks", "sampling.steps",
+                      "sampling.batch_size", "diffusion.num_timesteps", "unet.embedding_dim",
+                      "evaluation.classifier_steps", "evaluation.classifier_batch_size", "evaluation.siamese_steps",
+                      "evaluation.usefulness_steps", *every(STAGES, "steps", "batch_size", "accumulation", "save_every"),
+                      *every(ADVERSARIES, "width", "depth"))
+    counts["unet.channels"] = min(config.unet.channels, default=0)
+    amounts = settings(config, "data.gap", "vae.kl_weight", "vae.perceptual_weight", "vae.augment_gain",
+                       "vae.augment_shift", "joint.image_weight", "joint.texture_weight", "joint.perceptual_weight",
+                       "diffusion.min_snr_gamma", "diffusion.lognormal_deviation", "diffusion.augment_gain",
+                       "diffusion.augment_shift", "evaluation.classifier_learning_rate",
+                       "evaluation.siamese_learning_rate", "evaluation.usefulness_seeds",
+                       *every(STAGES, "learning_rate", "warmup_steps", "weight_decay", "gradient_clip",
+                              "preview_every", "patience"),
+                       *every(ADVERSARIES, "weight", "learning_rate"))
+    if config.init_from.weights != "none":   # an autoencoder that is kept as another run has made it
+        amounts["vae_training.steps"] = counts.pop("vae_training.steps")
+    return {2: settings(config, "evaluation.siamese_users", "evaluation.siamese_images"), 1: counts, 0: amounts}
+
+
+def shares(config) -> dict:
+    """{setting: its value} of all that lie from 0 to 1."""
+    return settings(config, "data.validation_fraction", "unet.dropout", "joint.noise_limit", "sampling.eta",
+                    "diffusion.label_dropout", *every(STAGES, "ema_decay", "snapshot_at"),
+                    *every(ADVERSARIES, "start", "ramp"))
+
+
+def check_ranges(config) -> None:
+    """Settings with a range of their own."""
     if not 1e-4 <= config.vae.min_deviation <= 1:
         raise RequestError(f"vae.min_deviation is {config.vae.min_deviation}; expected 0.0001 to 1, in deviations of "
                            "the latents")
@@ -161,6 +166,3 @@ def check_numbers(config) -> None:
     if not 0 < config.diffusion.augment_share <= 0.8:
         raise RequestError(f"diffusion.augment_share is {config.diffusion.augment_share}; expected above 0 and at most "
                            "0.8: images are drawn as unchanged ones, which the network must have seen")
-    for key, value in shares.items():
-        if not 0 <= value <= 1:
-            raise RequestError(f"{key} is {value}; expected a share from 0 to 1")

@@ -45,7 +45,7 @@ def load_generator(run: RunFolder, device="cpu", weights: str = "ema", stage: st
     statistics = run.load_latents(vae_hash).statistics.to(device)
     guide, decoder_hash = load_guide(run, device, vae_hash) if guided else None, vae_hash
     if stage == "joint" or stage is None and (run.path / "joint" / "state.pt").exists():
-        vae, denoiser = load_joint(run, device, weights)
+        denoiser = load_joint(run, vae, vae_hash, device, weights)
         decoder_hash = fingerprint(vae.state_dict())
     else:
         denoiser = run.load_denoiser(device, weights, vae_hash)
@@ -53,16 +53,17 @@ def load_generator(run: RunFolder, device="cpu", weights: str = "ema", stage: st
                      fingerprint(guide.network.state_dict()) if guide else "")
 
 
-def load_joint(run: RunFolder, device="cpu", weights: str = "ema") -> tuple[VAE, Denoiser]:
-    """VAE and denoiser as the joint stage left them; RequestError if it is not trained to its end, or started from
-    other weights than the stages before now have."""
-    vae, vae_hash = run.load_vae(device)
+def load_joint(run: RunFolder, vae: VAE, vae_hash: str, device, weights: str) -> Denoiser:
+    """Fill the run's VAE, and the denoiser that is returned, with what the joint stage made of both.
+
+    RequestError if it is not trained to its end, or started from other weights than the stages before now have.
+    """
     denoiser = run.load_denoiser(device, vae_hash=vae_hash)
     run.require_finished("joint")
     network, _ = run.load_stage("joint", nn.ModuleDict({"vae": vae, "unet": denoiser.network}), weights,
                                 bound_to=joint_hash(run, weights_hash(vae_hash, denoiser.network)))
     network.to(device, memory_format=torch.channels_last)
-    return vae, denoiser
+    return denoiser
 
 
 def joint_hash(run: RunFolder, before: str) -> str:

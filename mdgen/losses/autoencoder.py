@@ -1,4 +1,4 @@
-"""What the autoencoder minimises: reconstruction error, and the pull of the posterior towards a unit Gaussian."""
+"""What the autoencoder minimises: reconstruction error and the pull of the posterior towards a unit Gaussian."""
 
 from torch.nn import functional as F
 

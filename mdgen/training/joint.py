@@ -33,14 +33,15 @@ class JointTask:
 
     def __init__(self, run: RunFolder, split: Split, vae, denoiser: Denoiser, cache: LatentCache,
                  image_loss: ImageLoss, device):
-        self.run, self.split, self.cache, self.device = run, split, cache, device
+        self.split, self.cache, self.device = split, cache, device
         self.config, self.schedule = run.config, make_schedule(run.config.diffusion)
         self.statistics, self.num_samples, self.step = cache.statistics.to(device), len(cache.users), 0
         self.network = nn.ModuleDict({"vae": vae, "unet": denoiser.network}).requires_grad_(True)
         for part in (vae.analysis, vae.encoder):
             part.requires_grad_(False)
         self.image_loss, self.opponents = image_loss, image_loss.opponents
-        self.as_diffusion = DiffusionTask(run, split, vae, cache, device, denoiser.network)   # measures and shows what that stage does
+        # measures and shows what that stage does
+        self.as_diffusion = DiffusionTask(run, split, vae, cache, device, denoiser.network)
 
     def loss(self, indices, generator):
         """The UNet's own loss on the batch, the image losses of the half that is decoded from cleaned latents, and the
@@ -95,5 +96,4 @@ def train_joint(run: RunFolder, split: Split, device) -> None:
     task = JointTask(run, split, vae, denoiser, cache, joint_image_loss(run, split, device), device)
     if run.config.joint_training.gradient_checkpointing:
         vae.run_block = denoiser.network.run_block = checkpointed
-    train(task, run.config.joint_training, run.path, seed=run.config.seed, device=device,
-          bound_to=bound_to)
+    train(task, run.config.joint_training, run.path, seed=run.config.seed, device=device, bound_to=bound_to)

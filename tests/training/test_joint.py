@@ -6,7 +6,7 @@ import torch
 
 from mdgen.config import AdversaryConfig
 from mdgen.errors import RequestError
-from mdgen.generator import load_generator, load_joint
+from mdgen.generator import load_generator
 from mdgen.run_folder import RunFolder
 from mdgen.training.joint import JointTask, joint_image_loss, train_joint
 
@@ -91,14 +91,14 @@ def test_the_decoder_learns_what_cleaned_latents_look_like(tiny_run, split):
     run = replace(run, config=replace(run.config, joint=joint, joint_training=training))
 
     @torch.no_grad()
-    def error(vae, denoiser):
+    def error(generator):
+        vae, denoiser = generator.vae, generator.denoiser
         cache = run.load_latents(run.load_vae()[1])
         task = JointTask(run, split, vae, denoiser, cache, joint_image_loss(run, split, CPU), CPU)
         rows, generator = torch.arange(len(split.train)), torch.Generator().manual_seed(0)
         cleaned = task.clean(cache.means, cache.users, generator)
         return float((vae.decode(cache.statistics.restore(cleaned)) - split.train_images(rows)).square().mean())
 
-    before = load_generator(run)
-    before = error(before.vae, before.denoiser)
+    before = error(load_generator(run))
     train_joint(run, split, CPU)
-    assert error(*load_joint(run)) < 0.9 * before
+    assert error(load_generator(run)) < 0.9 * before
