@@ -29,6 +29,7 @@ def check(config) -> None:
     for name in STAGES:
         training = getattr(config, name)
         choices[f"{name}.precision"] = (training.precision, ("auto", "bf16", "fp16", "off"))
+        choices[f"{name}.optimizer"] = (training.optimizer, ("adamw", "muon"))
         choices[f"{name}.schedule"] = (training.schedule, ("cosine", "constant"))
     for key, (value, allowed) in choices.items():
         if value not in allowed:

@@ -76,6 +76,12 @@ class UNet(nn.Module):
         self.change_embedding = zero_init(nn.Linear(change_dim, embedding_dim, bias=False)) if change_dim else None
 
     @property
+    def edges(self) -> list:
+        """The layers that meet no features; see training/optimizer.py."""
+        change = [self.change_embedding] if self.change_embedding else []
+        return [self.time_embedding, self.user_embedding, self.conv_in, self.conv_out, *change]
+
+    @property
     def num_stages(self) -> int:
         return sum(isinstance(layer, Stage) for layer in (*self.down, *self.middle, *self.up))
 

@@ -18,6 +18,7 @@ from mdgen.training.ema import EMA
 from mdgen.training.interrupt import InterruptGuard
 from mdgen.training.logger import Logger
 from mdgen.training.lr_schedule import learning_rate
+from mdgen.training.optimizer import make_optimizer
 from mdgen.training.patience import Patience
 from mdgen.training.run_state import RunState, check_bound
 
@@ -63,14 +64,6 @@ def batch_indices(num_samples: int, batch_size: int, position: int, seed: int):
     start = position * batch_size
     return torch.stack([epoch_order(num_samples, seed, i // num_samples)[i % num_samples]
                         for i in range(start, start + batch_size)])
-
-
-def make_optimizer(network, config: TrainingConfig):
-    """AdamW with weight decay on matrices and convolution kernels only."""
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    plain = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99))
 
 
 class Player:

@@ -9,7 +9,7 @@ from torch import nn
 from mdgen.config import TrainingConfig
 from mdgen.errors import RequestError, RunError
 from mdgen.run_folder import stored_weights
-from mdgen.training.loop import Interrupted, batch_indices, make_optimizer, step_seed, train
+from mdgen.training.loop import Interrupted, batch_indices, step_seed, train
 from mdgen.training.run_state import RunState
 
 CONFIG = TrainingConfig(steps=24, batch_size=4, accumulation=2, learning_rate=0.01, warmup_steps=3,
@@ -172,13 +172,6 @@ def test_step_seeds_are_all_different_and_fit():
               for micro in range(4) for more in ((), (1,))}
     assert len(places) == 3 * 3 * 40 * 4 * 2 and all(0 <= place < 2**63 for place in places)
     assert step_seed(1, 11) != step_seed(11, 1) != step_seed(1, 1, 1)
-
-
-def test_weight_decay_falls_on_matrices_only():
-    network = nn.Sequential(nn.Conv2d(2, 4, 3), nn.GroupNorm(2, 4), nn.Linear(3, 5))
-    decayed, plain = make_optimizer(network, TrainingConfig(weight_decay=0.3)).param_groups
-    assert decayed["weight_decay"] == 0.3 and plain["weight_decay"] == 0.0
-    assert {p.shape for p in decayed["params"]} == {(4, 2, 3, 3), (5, 3)} and len(plain["params"]) == 4
 
 
 def test_the_log_has_rate_norm_and_metrics_and_averages_ten_steps(tmp_path):

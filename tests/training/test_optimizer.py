@@ -1,0 +1,121 @@
+"""AdamW and Muon: which weights go where, what one step is in closed form, and that resuming is exact."""
+
+import pytest
+import torch
+from torch import nn
+
+from mdgen.config import TrainingConfig
+from mdgen.models import UNet
+from mdgen.training.optimizer import Muon, hidden_weights, make_optimizer, orthogonalised
+
+
+def test_weight_decay_falls_on_matrices_only():
+    network = nn.Sequential(nn.Conv2d(2, 4, 3), nn.GroupNorm(2, 4), nn.Linear(3, 5))
+    decayed, plain = make_optimizer(network, TrainingConfig(weight_decay=0.3)).param_groups
+    assert decayed["weight_decay"] == 0.3 and plain["weight_decay"] == 0.0
+    assert {p.shape for p in decayed["params"]} == {(4, 2, 3, 3), (5, 3)} and len(plain["params"]) == 4
+
+
+def small_unet(change_dim=0):
+    torch.manual_seed(0)
+    return UNet(4, num_users=3, channels=(8, 16), blocks=1, embedding_dim=16, change_dim=change_dim)
+
+
+def muon(network, **options):
+    return make_optimizer(network, TrainingConfig(optimizer="muon", **options))
+
+
+@pytest.mark.parametrize("shape", [(6, 40), (40, 6), (12, 12)])
+def test_orthogonalised_keeps_the_directions_and_levels_the_singular_values(shape):
+    generator = torch.Generator().manual_seed(0)
+    u, _, v = torch.linalg.svd(torch.randn(shape, generator=generator, dtype=torch.float64), full_matrices=False)
+    strengths = torch.logspace(0, -2, len(v), dtype=torch.float64)
+    x = orthogonalised((100 * u * strengths @ v).float()).double()
+    levelled = u.T @ x @ v.T
+    assert torch.allclose(levelled, levelled.diagonal().diag(), atol=1e-3)
+    assert levelled.diagonal().min() > 0.6 and levelled.diagonal().max() < 1.3
+
+
+def test_orthogonalised_does_not_know_the_scale_and_leaves_nothing_nothing():
+    matrix = torch.randn(5, 9, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(orthogonalised(matrix), orthogonalised(1e-4 * matrix), atol=1e-4)
+    assert torch.equal(orthogonalised(torch.zeros(5, 9)), torch.zeros(5, 9))
+
+
+def test_hidden_weights_are_those_within_the_blocks():
+    network = small_unet(change_dim=2)
+    names = {id(p): name for name, p in network.named_parameters()}
+    hidden = {names[id(p)] for p in hidden_weights(network)}
+    expected = {name for name, p in network.named_parameters()
+                if p.ndim > 1 and name.split(".")[0] in ("down", "middle", "up")}
+    assert hidden == expected and len(expected) > 20
+    parts = nn.ModuleDict({"one": network, "other": nn.Linear(2, 3)})
+    assert len(hidden_weights(parts)) == len(expected) + 1   # edges are found inside a larger network too
+
+
+def test_every_parameter_has_one_group_and_only_matrices_decay():
+    network = small_unet()
+    groups = muon(network, weight_decay=0.3).param_groups
+    assert sorted(id(p) for g in groups for p in g["params"]) == sorted(map(id, network.parameters()))
+    assert all((g["weight_decay"] == 0.3) == (p.ndim > 1) for g in groups for p in g["params"])
+    assert type(make_optimizer(network, TrainingConfig())) is torch.optim.AdamW
+
+
+def test_first_step_of_muon_in_closed_form():
+    """Nesterov's first step points along the gradient, whatever its size: W (1 - rate decay) - rate 0.2 sqrt(n) U V^T."""
+    layer = nn.Conv2d(3, 4, 3, bias=False)
+    before, generator = layer.weight.detach().clone(), torch.Generator().manual_seed(0)
+    layer.weight.grad = torch.randn(before.shape, generator=generator).contiguous(memory_format=torch.channels_last)
+    gradient = layer.weight.grad.flatten(1).clone()
+    muon(layer, learning_rate=0.1, weight_decay=0.5).step()
+    expected = before * 0.95 - 0.1 * 0.2 * 27**0.5 * orthogonalised(gradient).view_as(before)
+    assert torch.allclose(layer.weight, expected, atol=1e-5)
+
+
+def test_all_else_steps_as_adamw_would():
+    one, other = small_unet(), small_unet()
+    optimizers = muon(one, learning_rate=0.01), make_optimizer(other, TrainingConfig(learning_rate=0.01))
+    for network, optimizer in zip((one, other), optimizers):
+        generator = torch.Generator().manual_seed(1)
+        for _ in range(3):
+            for p in network.parameters():
+                p.grad = torch.randn(p.shape, generator=generator)
+            optimizer.step()
+            optimizer.zero_grad()
+    hidden = {id(p) for p in hidden_weights(one)}
+    for p, q in zip(one.parameters(), other.parameters()):
+        assert torch.equal(p, q) == (id(p) not in hidden)
+
+
+def test_muon_is_not_slowed_by_directions_whose_gradients_are_small():
+    """Squared error with one input a hundred times weaker than the other: plain gradients would never learn it."""
+    torch.manual_seed(0)
+    layer, scale = nn.Linear(8, 8, bias=False), torch.logspace(0, -2, 8)
+    x = torch.randn(256, 8) * scale
+    target = torch.linalg.qr(torch.randn(8, 8))[0]
+    optimizer = muon(layer, learning_rate=0.02, weight_decay=0.0)
+    assert isinstance(optimizer, Muon)
+    for _ in range(300):
+        loss = (layer(x) - x @ target.T).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert (layer.weight - target).abs().amax(dim=0).max() < 0.1
+
+
+def test_a_loaded_state_continues_bit_for_bit():
+    def walk(network, optimizer, steps):
+        for step in steps:
+            generator = torch.Generator().manual_seed(step)
+            for p in network.parameters():
+                p.grad = torch.randn(p.shape, generator=generator)
+            optimizer.step()
+
+    whole, halted = small_unet(), small_unet()
+    walk(whole, muon(whole), range(4))
+    first = muon(halted)
+    walk(halted, first, range(2))
+    second = muon(halted)
+    second.load_state_dict(first.state_dict())
+    walk(halted, second, range(2, 4))
+    assert all(torch.equal(p, q) for p, q in zip(whole.parameters(), halted.parameters()))
