@@ -143,7 +143,7 @@ class EvaluationConfig:
     siamese_users: int = 8              # per batch, each with siamese_images of its images
     siamese_images: int = 4
     siamese_learning_rate: float = 2e-3
-    usefulness_steps: int = 100         # of each of the small classifiers, about 11 per seed
+    usefulness_steps: int = 300         # of each of the small classifiers, about 11 per seed
     usefulness_seeds: int = 3           # 0 leaves the study out
 
 

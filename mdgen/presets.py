@@ -23,7 +23,7 @@ def demo() -> Config:
         diffusion_training=TrainingConfig(steps=400, learning_rate=2e-3, warmup_steps=50, preview_every=0,
                                           snapshot_at=0.2),
         sampling=SamplingConfig(steps=20),
-        evaluation=EvaluationConfig(classifier_steps=300, siamese_steps=300))
+        evaluation=EvaluationConfig(classifier_steps=300, siamese_steps=300, usefulness_steps=100))
 
 
 def small() -> Config:

@@ -17,7 +17,7 @@ UPDATE_SIZE = 0.2   # root mean square of an update before the learning rate, ab
 
 
 def make_optimizer(network, config: TrainingConfig):
-    """AdamW with weight decay on matrices and convolution kernels only; with "muon" the hidden ones of these by Muon."""
+    """AdamW, decaying matrices and convolution kernels only; with "muon" the hidden ones of these go by Muon."""
     hidden = hidden_weights(network) if config.optimizer == "muon" else []
     known = {id(p) for p in hidden}
     decayed = [p for p in network.parameters() if p.ndim > 1 and id(p) not in known]
@@ -66,8 +66,8 @@ class Muon(torch.optim.AdamW):
 def orthogonalised(matrix):
     """About U V^T of the [m, n] matrix U S V^T, by Newton-Schulz: singular values between 0.6 and 1.3, not S.
 
-    Only those of less than 1/1000 of the Frobenius norm come out smaller; zeros stay zeros. 4 m n min(m, n) operations and
-    more in each of five iterations, in float32.
+    Only those of less than 1/1000 of the Frobenius norm come out smaller; zeros stay zeros. In float32, about
+    20 m n min(m, n) operations.
     """
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     x = wide.float() / (wide.norm() + 1e-12)

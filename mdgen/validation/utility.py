@@ -51,7 +51,8 @@ def usefulness(training, held_out, generated, num_users: int, *, sizes=(5, 10, 2
     tstr: trained on generated, tested on held-out images. trts: trained on all real, tested on generated ones.
     The generator has seen all training images: at the smaller sizes a gain shows what its images are worth
     beside few real ones, not what a generator trained on so few would give.
-    A step on 64 x 64 images is 0.74 GFLOP, so that five sizes, three seeds and 100 steps (33 trainings) are 2.5 TFLOP.
+    A step on 64 x 64 images is 0.74 GFLOP, so that five sizes, three seeds and 300 steps (33 trainings) are 7.3 TFLOP.
+    Fewer do not do: on ten measured walkers 100 steps on all images recognise 0.84 of held-out ones, 300 0.95.
 
     Returns {"seeds", "steps", "chance", "held_out", "curve": [{"per_user", "all", "real", "both", "gain"}],
     "tstr", "trts"}; figures are {"mean", "std", "values"}, std between seeds, None for one seed; per_user of all
