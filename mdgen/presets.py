@@ -33,7 +33,7 @@ def small() -> Config:
         vae=FAITHFUL,
         vae_training=TrainingConfig(steps=700, learning_rate=2e-3, preview_every=0),
         unet=UNetConfig(blocks=1),
-        diffusion_training=TrainingConfig(steps=1500, optimizer="muon", learning_rate=2e-3, ema_decay=0.995,
+        diffusion_training=TrainingConfig(steps=1000, optimizer="muon", learning_rate=2e-3, ema_decay=0.995,
                                           preview_every=500, snapshot_at=0.2),
         joint=JOINT,
         joint_training=TrainingConfig(steps=250, learning_rate=5e-4, warmup_steps=20, ema_decay=0.99, preview_every=0))

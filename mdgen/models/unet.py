@@ -77,9 +77,8 @@ class UNet(nn.Module):
 
     @property
     def edges(self) -> list:
-        """The layers that meet no features; see training/optimizer.py."""
-        change = [self.change_embedding] if self.change_embedding else []
-        return [self.time_embedding, self.user_embedding, self.conv_in, self.conv_out, *change]
+        """The convolutions that do not go from features to features; see training/optimizer.py."""
+        return [self.conv_in, self.conv_out]
 
     @property
     def num_stages(self) -> int:

@@ -1,4 +1,4 @@
-"""What turns gradients into steps: AdamW, and Muon for the hidden weights of a network.
+"""What turns gradients into steps: AdamW, and Muon for the hidden convolutions of a network.
 
 Muon takes, in the place of a weight's averaged gradient, the nearest matrix with equal singular values: all directions
 of a layer learn at one speed, also those whose gradients are small. Jordan et al. 2024, "Muon: an optimizer for hidden
@@ -30,13 +30,14 @@ def make_optimizer(network, config: TrainingConfig):
 
 
 def hidden_weights(network) -> list:
-    """Weights of linear layers and convolutions, without those of the modules that a network lists as its `edges`.
+    """Weights of convolutions, without those of the modules that a network lists as its `edges`.
 
-    An edge meets what is not a feature, such as an image or an embedding, whose coordinates each have a meaning.
+    An edge meets what is not a feature, such as an image. Linear layers are left to AdamW: in the UNet they carry time and
+    user, whose coordinates each have a meaning.
     """
     edges = {id(p) for module in network.modules() for edge in getattr(module, "edges", ()) for p in edge.parameters()}
     return [module.weight for module in network.modules()
-            if isinstance(module, (nn.Linear, nn.Conv2d)) and id(module.weight) not in edges]
+            if isinstance(module, nn.Conv2d) and id(module.weight) not in edges]
 
 
 class Muon(torch.optim.AdamW):
