@@ -95,7 +95,7 @@ class TrainingConfig:
     steps: int = 5000                   # optimiser steps
     batch_size: int = 32                # images per micro-batch
     accumulation: int = 1               # micro-batches per optimiser step
-    optimizer: str = "adamw"            # adamw | muon, for hidden convolutions
+    optimizer: str = "adamw"            # adamw | muon (of diffusion_training): for hidden convolutions
     learning_rate: float = 1e-3
     warmup_steps: int = 100
     schedule: str = "cosine"            # cosine | constant

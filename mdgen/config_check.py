@@ -9,6 +9,11 @@ ADVERSARIES = "vae.adversary", "joint.adversary"
 STAGES = "vae_training", "diffusion_training", "joint_training", "classifier_training", "enroll_training"
 
 
+def optimizers(stage: str) -> tuple[str, ...]:
+    """Muon is for the UNet: other networks have not said which of their convolutions are hidden."""
+    return ("adamw", "muon") if stage == "diffusion_training" else ("adamw",)
+
+
 def check(config) -> None:
     """Refuse settings that contradict each other, before any work is done."""
     data, vae, unet = config.data, config.vae, config.unet
@@ -29,7 +34,7 @@ def check(config) -> None:
     for name in STAGES:
         training = getattr(config, name)
         choices[f"{name}.precision"] = (training.precision, ("auto", "bf16", "fp16", "off"))
-        choices[f"{name}.optimizer"] = (training.optimizer, ("adamw", "muon"))
+        choices[f"{name}.optimizer"] = (training.optimizer, optimizers(name))
         choices[f"{name}.schedule"] = (training.schedule, ("cosine", "constant"))
     for key, (value, allowed) in choices.items():
         if value not in allowed:

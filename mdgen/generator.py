@@ -71,7 +71,7 @@ def joint_hash(run: RunFolder, before: str) -> str:
     settings."""
     config = run.config
     training = {key: value for key, value in asdict(config.joint_training).items()
-                if key not in ("preview_every", "save_every")}
+                if key not in ("preview_every", "save_every", "optimizer")}   # the last has one value, AdamW
     settings = {key: value for key, value in asdict(config.joint).items() if key != "in_all"}
     text = json.dumps([before, settings, training, config.vae.perceptual], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

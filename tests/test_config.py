@@ -94,6 +94,8 @@ def test_a_wrong_assignment_is_named_with_what_was_expected(assignment, parts):
     ("sampling.steps=1001",
      "sampling.steps is 1001; expected at most diffusion.num_timesteps, which is 1000"),
     ("vae_training.precision=fp8", "expected one of auto, bf16, fp16, off"),
+    ("diffusion_training.optimizer=sgd", "expected one of adamw, muon"),
+    ("joint_training.optimizer=muon", "joint_training.optimizer is 'muon'; expected one of adamw"),
     ("diffusion_training.schedule=linear", "expected one of cosine, constant"),
     ("unet.attention=[true]", "1 entries for 2 levels"),
     ("unet.channels=[]", "unet.attention has 2 entries for 0 levels"),

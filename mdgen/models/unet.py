@@ -76,8 +76,8 @@ class UNet(nn.Module):
         self.change_embedding = zero_init(nn.Linear(change_dim, embedding_dim, bias=False)) if change_dim else None
 
     @property
-    def edges(self) -> list:
-        """The convolutions that do not go from features to features; see training/optimizer.py."""
+    def outer_convolutions(self) -> list:
+        """Those that do not go from features to features; training/optimizer.py sets them apart."""
         return [self.conv_in, self.conv_out]
 
     @property
