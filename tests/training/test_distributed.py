@@ -82,7 +82,8 @@ def pair(tmp_path_factory, tiny_flags, tiny_data):
     with socket.socket() as first, socket.socket() as second:
         first.bind(("127.0.0.1", 0)), second.bind(("127.0.0.1", 0))
         ports = [str(free.getsockname()[1]) for free in (first, second)]
-    short = ["--set", "vae_training.steps=12", "--set", "diffusion_training.steps=12"]
+    short = ["--set", "vae_training.steps=12", "--set", "diffusion_training.steps=12",
+             "--set", "diffusion_training.optimizer=muon"]
     argv = [*tiny_flags, *short, "--data-dir", str(tiny_data), "--output-dir", str(folder / "run")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": ports[0],
                    "SECOND_PORT": ports[1], "WORLD_SIZE": "2"}
