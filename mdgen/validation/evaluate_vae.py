@@ -29,8 +29,8 @@ from mdgen.validation.user_classifier import recognition, train_judge
 
 SCHEMA_VERSION = 1
 SMALL_N = 100                 # held-out images: below it one image moves the accuracy by over 0.01
-MOST_ACCURACY_DROP = 0.05
-LEAST_FINE_POWER = 0.5        # of the originals'
+MOST_ACCURACY_DROP = 0.02
+LEAST_FINE_POWER = 0.85       # of the originals'
 DIFFERENCE_GAIN = 4           # of the differences in vae.png
 WORDS = {True: "passed", False: "FAILED", None: "not measured"}
 

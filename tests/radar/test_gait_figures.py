@@ -13,7 +13,7 @@ VELOCITY = np.linspace(5.9, -1.5, 64)
 TIME = (np.arange(64) + 0.5) * 2.5 / 64
 
 
-PEOPLE = range(60)
+PEOPLE = range(40)
 
 
 def draw(seed):
