@@ -25,7 +25,7 @@ EXAMPLES = """examples:
   python evaluate.py samples runs/mine --held-out other_day/ --threshold copy_rate=0.01 --threshold fid=off --strict
   python evaluate.py vae runs/mine
   python evaluate.py check runs/mine
-  python evaluate.py sweep runs/mine --scales 1 1.5 2 3 --intervals 0-1 0.1-0.7
+  python evaluate.py sweep runs/mine --scales 1 1.5 2 3 --intervals 0-1 0-0.8
   python evaluate.py environment"""
 
 
@@ -55,7 +55,7 @@ def parser():
     p.add_argument("--scales", type=float, nargs="+", metavar="SCALE",
                    help="default: 1 1.5 2 3, for a classifier 0 0.5 1 2")
     p.add_argument("--intervals", nargs="+", metavar="LOW-HIGH",
-                   help="shares of the noise levels, 0 clean to 1 noise, at which guidance acts (default: 0-1 0.1-0.7)")
+                   help="shares of the noise levels, 0 clean to 1 noise, at which guidance acts (default: 0-1 0-0.8)")
     p.add_argument("--samples-per-user", type=int, help="images of every user at each setting (default: 10)")
     p.add_argument("--device", choices=["cpu", "cuda"], help="default: cuda where there is one")
     return p

@@ -10,6 +10,8 @@ from mdgen.errors import RequestError
 JOINT = JointConfig(in_all=True, texture_weight=0.1, adversary=AdversaryConfig(weight=1.0, start=0.0))
 # Drowning the latents in less noise keeps the texture that more of it cost: docs/ablations.md, rows of the VAE
 FAITHFUL = VAEConfig(kl_weight=1e-5, min_deviation=0.02)
+# The highest noise decides how images of one user differ; unguided there, more guidance below costs no variety
+GUIDED = SamplingConfig(guidance_scale=2.0, guidance_interval=(0.0, 0.8))
 
 
 def demo() -> Config:
@@ -36,7 +38,8 @@ def small() -> Config:
         diffusion_training=TrainingConfig(steps=1000, optimizer="muon", learning_rate=2e-3, ema_decay=0.995,
                                           preview_every=500, snapshot_at=0.2),
         joint=JOINT,
-        joint_training=TrainingConfig(steps=250, learning_rate=5e-4, warmup_steps=20, ema_decay=0.99, preview_every=0))
+        joint_training=TrainingConfig(steps=250, learning_rate=5e-4, warmup_steps=20, ema_decay=0.99, preview_every=0),
+        sampling=GUIDED)
 
 
 def standard() -> Config:
@@ -52,7 +55,7 @@ def standard() -> Config:
         joint=JOINT,
         joint_training=TrainingConfig(steps=2000, learning_rate=2e-4, warmup_steps=100, ema_decay=0.995,
                                       preview_every=0),
-        sampling=SamplingConfig(steps=30))
+        sampling=replace(GUIDED, steps=30))
 
 
 def memory() -> Config:

@@ -1,0 +1,116 @@
+"""How few images per user are enough, and does it help to start from a run of simulated walkers or of other people?
+
+    python benchmarks/few_images_per_user.py --data-dir DATA --images 5 20 all --init-from RUN --output-dir FOLDER
+
+For every number of --images, a run is trained on so many neighbouring images of each user (and one more to watch it
+by): once from nothing and, with --init-from, once from RUN's weights, with the same steps. The judge of all
+training images compares --samples drawn images per user with the held-out ones: how many it takes for the right user,
+Fréchet distance, diversity, fine texture, copies of the few; then what they teach, as the report's usefulness study
+does: accuracy on held-out images of classifiers trained on the few real ones, on the drawn ones, on both. FOLDER keeps
+runs and judge: an interrupted command goes on.
+"""
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from mdgen import commandline
+from mdgen.config import Config, override
+from mdgen.data.splits import WINDOWS_FILE, Split
+from mdgen.data.user_folders import UserFolders
+from mdgen.presets import preset
+from mdgen.run_folder import RunFolder
+from mdgen.sampling import sample_users
+from mdgen.training.initialise import with_source
+from mdgen.training.pipeline import open_run, read_users, train_stages
+from mdgen.validation.distribution import compare
+from mdgen.validation.evaluate_samples import diversity, texture
+from mdgen.validation.features import judge_images
+from mdgen.validation.memorization import originality
+from mdgen.validation.user_classifier import recognition, train_judge
+from mdgen.validation.utility import usefulness
+
+COLUMNS = ("recognised", "distance", "diversity, features", "diversity, pixels", "fine texture", "copies",
+           "real alone", "drawn alone", "both")
+
+
+def parser():
+    p = commandline.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--data-dir", type=Path, required=True, help="a folder with one folder of images per user")
+    p.add_argument("--preset", default="small")
+    p.add_argument("--images", nargs="+", default=["5", "20", "all"], metavar="N", help="per user, or all")
+    p.add_argument("--init-from", type=Path, metavar="RUN", help="a finished run to start from as well")
+    p.add_argument("--samples", type=int, default=30, help="drawn images per user (default: 30)")
+    p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one setting of the runs")
+    p.add_argument("--output-dir", type=Path, required=True)
+    return p
+
+
+def few(everybody: Split, count: int, folder: Path):
+    """A folder with links to the first `count` + 1 training images of every user, and the rows of all but the last."""
+    users = range(len(everybody.folders.users))
+    own = [everybody.train[everybody.train_users == user][:count + 1] for user in users]
+    for row in torch.cat(own).tolist():
+        target = everybody.folders.paths[row]
+        link = folder / target.parent.name / target.name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.is_symlink():
+            link.symlink_to(target.resolve())
+    if (windows := everybody.folders.root / WINDOWS_FILE).exists() and not (folder / WINDOWS_FILE).exists():
+        (folder / WINDOWS_FILE).symlink_to(windows.resolve())
+    return folder, torch.cat([rows[:count] for rows in own])
+
+
+def train_run(config: Config, data: Path, folder: Path, source: Path | None, device) -> RunFolder:
+    if source is not None:
+        config = with_source(config, source, folder)
+    run, split = open_run(config, data, folder)
+    train_stages(run, split, "all", device)
+    return run
+
+
+def judged(run: RunFolder, everybody: Split, rows, judge, per_user: int, device) -> tuple:
+    """COLUMNS of the run's images; rows: those of everybody's tree that it was trained on."""
+    sample_users(run, run.path / "samples", per_user=per_user, device=device)
+    data, config = everybody.folders, run.config
+    drawn = UserFolders(run.path / "samples", height=config.data.height, width=config.data.width,
+                        channels=data.channels, colormap=data.colormap or "auto", min_images=1)
+    training, held_out, seen = (judge_images(judge, data, part, device)
+                                for part in (everybody.train, everybody.validation, rows))
+    fake, users = judge_images(judge, drawn, torch.arange(len(drawn)), device), range(len(data.users))
+    sets = training, held_out, fake
+    counts = [min(len(s.of_user(user)) for s in sets) for user in users]
+    spread = [diversity(*sets, len(users), what)["generated"]["overall"] for what in ("features", "images")]
+    taught = usefulness(seen, held_out, fake, len(users), sizes=(None,), seeds=config.evaluation.usefulness_seeds,
+                        steps=config.evaluation.usefulness_steps, device=device)
+    return (recognition(fake.probabilities, fake.users)["accuracy"],
+            compare(*sets, counts)["fd"]["against_training"]["generated"], *spread,
+            texture(*sets, len(users))["generated"]["overall"], originality(seen, held_out, fake)["copy_rate"],
+            taught["curve"][0]["real"]["mean"], taught["tstr"]["mean"], taught["curve"][0]["both"]["mean"])
+
+
+def main(argv) -> int:
+    args = parser().parse_args(argv)
+    config, device = override(preset(args.preset), args.set), torch.device("cpu")
+    everybody = Split.of(read_users(config, args.data_dir, args.output_dir), config.data)
+    judge, _ = train_judge(everybody, config.evaluation, args.output_dir / "judges", seed=config.seed, device=device)
+    print(f"| images | start | {' | '.join(COLUMNS)} |\n|{' --- |' * (2 + len(COLUMNS))}")
+    for name in args.images:
+        data, split, rows = args.data_dir, config.data, everybody.train
+        if name != "all":
+            data, rows = few(everybody, int(name), args.output_dir / name / "data")
+            split = replace(config.data, validation_fraction=1 / (int(name) + 1), gap=0)
+        for start in (None, args.init_from) if args.init_from else (None,):
+            folder = args.output_dir / name / ("tuned" if start else "new")
+            run = train_run(replace(config, data=split), data, folder, start, device)
+            figures = judged(run, everybody, rows, judge, args.samples, device)
+            figures = ("-" if value is None else f"{value:.3f}" for value in figures)
+            print(f"| {name} | {folder.name} | {' | '.join(figures)} |", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(commandline.run(main))
