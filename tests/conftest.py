@@ -23,9 +23,9 @@ SETTINGS = ("vae.reconstruction=l1", "vae.kl_weight=1e-5", "vae_training.learnin
             "vae.width=16", "vae.blocks=1", "vae.latent_channels=4", "vae_training.steps=60",
             "vae_training.batch_size=8", "vae_training.preview_every=0", "vae_training.save_every=50",
             "unet.channels=[16,32]", "unet.blocks=1", "unet.embedding_dim=32",
-            "diffusion_training.steps=160", "diffusion_training.batch_size=8",
+            "diffusion_training.steps=130", "diffusion_training.batch_size=8",
             "diffusion_training.preview_every=0", "diffusion_training.save_every=50",
-            "sampling.steps=6", "sampling.guidance_scale=1.5", "sampling.guidance_interval=[0,1]",
+            "sampling.steps=6", "sampling.guidance_interval=[0,1]",
             "diffusion_training.ema_decay=0.95", "joint.in_all=false")
 FLAGS = ["--preset", "small", "--resolution", "32", "--device", "cpu",
          *(word for setting in SETTINGS for word in ("--set", setting))]

@@ -251,7 +251,7 @@ def full(*_, **__):
 @pytest.mark.parametrize("target", ["torch.save", "os.replace"])
 def test_no_space_while_training_keeps_the_earlier_states(train, tiny_run, contents, monkeypatch, target,
                                                           line_of, states):
-    more = ["--set", "diffusion_training.steps=170", "--set", "vae_training.steps=60"]
+    more = ["--set", "diffusion_training.steps=140", "--set", "vae_training.steps=60"]
     before = contents(tiny_run)
     monkeypatch.setattr(target, full)
     line = line_of(train(*more, output=tiny_run), 1)
@@ -262,7 +262,7 @@ def test_no_space_while_training_keeps_the_earlier_states(train, tiny_run, conte
     assert all(after[name] == before[name] for name in kept)
     assert not [name for name in after if name.endswith(".partial")]
     monkeypatch.undo()
-    assert train(*more, output=tiny_run).status == 0 and states(tiny_run)[1]["step"] == 170
+    assert train(*more, output=tiny_run).status == 0 and states(tiny_run)[1]["step"] == 140
 
 
 def test_no_space_while_starting_a_run(train, monkeypatch, line_of):
