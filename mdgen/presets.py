@@ -7,7 +7,7 @@ from mdgen.config import (AdversaryConfig, Config, DataConfig, EvaluationConfig,
 from mdgen.errors import RequestError
 
 # The decoder learns what sampling gives it; figures in docs/ablations.md
-JOINT = JointConfig(in_all=True, texture_weight=0.1, adversary=AdversaryConfig(weight=1.0, start=0.0))
+JOINT = JointConfig(in_all=True, noise_limit=0.5, texture_weight=0.1, adversary=AdversaryConfig(weight=1.0, start=0.0))
 # Drowning the latents in less noise keeps the texture that more of it cost: docs/ablations.md, rows of the VAE
 FAITHFUL = VAEConfig(kl_weight=1e-5, min_deviation=0.02)
 # The highest noise decides how images of one user differ; unguided there, more guidance below costs no variety
