@@ -65,19 +65,27 @@ def open_configured(args):
     if args.eta and sampling.sampler != "ddim":
         raise RequestError(f"--eta is {args.eta}, but sampler {sampling.sampler} has no such setting; add --sampler "
                            "ddim, or leave --eta out")
-    refuse_idle_guidance(args, sampling)
+    refuse_idle_guidance(args, config)
     return replace(run, config=config)
 
 
-def refuse_idle_guidance(args, sampling):
-    """RequestError for a kind or an interval of guidance at the scale that does not guide."""
+def refuse_idle_guidance(args, config):
+    """RequestError for a kind or an interval of guidance at the scale that does not guide, or where no step would."""
     from mdgen.diffusion.guidance import PLAIN_SCALE
     from mdgen.errors import RequestError
+    from mdgen.schedulers import spaced_timesteps
 
+    sampling, levels = config.sampling, config.diffusion.num_timesteps
     given = [f"--{key}" for key in ("guidance", "guidance-interval") if getattr(args, key.replace("-", "_"))]
     if given and sampling.guidance_scale == PLAIN_SCALE[sampling.guidance]:
         raise RequestError(f"{given[0]} changes nothing at guidance scale {sampling.guidance_scale:g}, which is plain "
                            f"for guidance {sampling.guidance}; give another --guidance-scale, or leave it out")
+    given += ["--guidance-scale"] * (args.guidance_scale not in (None, PLAIN_SCALE[sampling.guidance]))
+    low, high = sampling.guidance_interval
+    visited = spaced_timesteps(levels, sampling.steps, sampling.spacing) / levels
+    if given and not ((low <= visited) & (visited <= high)).any():
+        raise RequestError(f"{given[0]} changes nothing: none of the {sampling.steps} steps lies within the guidance "
+                           f"interval {low:g} to {high:g}; give more --steps or another --guidance-interval")
 
 
 def main(argv):

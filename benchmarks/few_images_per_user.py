@@ -2,11 +2,12 @@
 
     python benchmarks/few_images_per_user.py --data-dir DATA --images 5 20 all --init-from RUN --output-dir FOLDER
 
-For every number of --images, a run is trained on so many neighbouring images of each user (and one more to watch it
-by): once from nothing and, with --init-from, once from RUN's weights, with the same steps. The judge of all
-training images compares --samples drawn images per user with the held-out ones: how many it takes for the right user,
-Fréchet distance, diversity, fine texture, copies of the few; then what they teach, as the report's usefulness study
-does: accuracy on held-out images of classifiers trained on the few real ones, on the drawn ones, on both. FOLDER keeps
+For every number of --images, a run is trained on the first images of each user, so many (and one more to watch it by):
+once from nothing and, with --init-from, once from RUN's weights, with the same steps. The judge of all training
+images compares --samples drawn images per user with the held-out ones: how many it takes for the right user, Fréchet
+distance to all training images, diversity and fine texture over theirs, copies of the few; then what they teach the
+report's small classifiers: accuracy on held-out images after the few real ones, the drawn ones, both. The report takes
+another random block of real images for every seed; here all seeds have those that the run was trained on. FOLDER keeps
 runs and judge: an interrupted command goes on.
 """
 
@@ -19,12 +20,13 @@ import torch
 
 from mdgen import commandline
 from mdgen.config import Config, override
-from mdgen.data.splits import WINDOWS_FILE, Split
+from mdgen.data.splits import Split
 from mdgen.data.user_folders import UserFolders
+from mdgen.errors import RequestError
 from mdgen.presets import preset
 from mdgen.run_folder import RunFolder
 from mdgen.sampling import sample_users
-from mdgen.training.initialise import with_source
+from mdgen.training.initialise import check_source, with_source
 from mdgen.training.pipeline import open_run, read_users, train_stages
 from mdgen.validation.distribution import compare
 from mdgen.validation.evaluate_samples import diversity, texture
@@ -51,17 +53,30 @@ def parser():
 
 def few(everybody: Split, count: int, folder: Path):
     """A folder with links to the first `count` + 1 training images of every user, and the rows of all but the last."""
-    users = range(len(everybody.folders.users))
-    own = [everybody.train[everybody.train_users == user][:count + 1] for user in users]
+    own = [everybody.train[everybody.train_users == user][:count + 1] for user in range(len(everybody.folders.users))]
+    if (least := min(map(len, own))) <= count:
+        raise RequestError(f"--images has {count}, but one user has {least} training images; ask for fewer, or all")
     for row in torch.cat(own).tolist():
         target = everybody.folders.paths[row]
         link = folder / target.parent.name / target.name
         link.parent.mkdir(parents=True, exist_ok=True)
         if not link.is_symlink():
             link.symlink_to(target.resolve())
-    if (windows := everybody.folders.root / WINDOWS_FILE).exists() and not (folder / WINDOWS_FILE).exists():
-        (folder / WINDOWS_FILE).symlink_to(windows.resolve())
     return folder, torch.cat([rows[:count] for rows in own])
+
+
+def counts_of(words) -> list:
+    """--images as integers and None for all."""
+    if bad := [word for word in words if word != "all" and not (word.isdecimal() and int(word))]:
+        raise RequestError(f"--images has {bad[0]}; expected numbers from 1, or all")
+    return [None if word == "all" else int(word) for word in words]
+
+
+def check_unseen(everybody: Split, source: Path) -> None:
+    """RequestError where the run to start from has learnt what is held out here."""
+    if seen := everybody.seen_in(RunFolder.open(source).users.training_images):
+        raise RequestError(f"--init-from {source} was trained on {seen} of the images that are held out here; give "
+                           "another run")
 
 
 def train_run(config: Config, data: Path, folder: Path, source: Path | None, device) -> RunFolder:
@@ -80,7 +95,9 @@ def judged(run: RunFolder, everybody: Split, rows, judge, per_user: int, device)
                         channels=data.channels, colormap=data.colormap or "auto", min_images=1)
     training, held_out, seen = (judge_images(judge, data, part, device)
                                 for part in (everybody.train, everybody.validation, rows))
-    fake, users = judge_images(judge, drawn, torch.arange(len(drawn)), device), range(len(data.users))
+    users = range(len(data.users))
+    first = torch.cat([(drawn.labels == user).nonzero()[:per_user, 0] for user in users])
+    fake = judge_images(judge, drawn, first, device)
     sets = training, held_out, fake
     counts = [min(len(s.of_user(user)) for s in sets) for user in users]
     spread = [diversity(*sets, len(users), what)["generated"]["overall"] for what in ("features", "images")]
@@ -95,14 +112,19 @@ def judged(run: RunFolder, everybody: Split, rows, judge, per_user: int, device)
 def main(argv) -> int:
     args = parser().parse_args(argv)
     config, device = override(preset(args.preset), args.set), torch.device("cpu")
+    wanted = counts_of(args.images)
     everybody = Split.of(read_users(config, args.data_dir, args.output_dir), config.data)
+    if args.init_from:
+        check_unseen(everybody, args.init_from)
+        check_source(with_source(config, args.init_from, args.output_dir), args.output_dir, everybody.folders.channels)
     judge, _ = train_judge(everybody, config.evaluation, args.output_dir / "judges", seed=config.seed, device=device)
     print(f"| images | start | {' | '.join(COLUMNS)} |\n|{' --- |' * (2 + len(COLUMNS))}")
-    for name in args.images:
+    for name, count in zip(args.images, wanted):
         data, split, rows = args.data_dir, config.data, everybody.train
-        if name != "all":
-            data, rows = few(everybody, int(name), args.output_dir / name / "data")
-            split = replace(config.data, validation_fraction=1 / (int(name) + 1), gap=0)
+        if count:
+            data, rows = few(everybody, count, args.output_dir / name / "data")
+            split = replace(config.data, validation_fraction=0.25 / count, gap=0,   # one of count + 1
+                            channels=everybody.folders.channels, colormap=everybody.folders.colormap or "auto")
         for start in (None, args.init_from) if args.init_from else (None,):
             folder = args.output_dir / name / ("tuned" if start else "new")
             run = train_run(replace(config, data=split), data, folder, start, device)

@@ -24,7 +24,8 @@ def test_the_sampler_names_what_changes_images_and_keeps_its_older_names():
     for changes, name in (({}, "dpm"), ({"sampler": "ddim", "eta": 0.5, "spacing": "leading"}, "ddim eta 0.5 leading"),
                           ({"guidance": "auto"}, "dpm auto 0f"),
                           ({"guidance_interval": (0.1, 0.7)}, "dpm within 0.1-0.7"),
-                          ({"guidance": "auto", "guidance_interval": (0.0, 0.5)}, "dpm auto 0f within 0-0.5")):
+                          ({"guidance": "auto", "guidance_interval": (0.0, 0.5)}, "dpm auto 0f within 0-0.5"),
+                          ({"guidance": "auto", "guidance_interval": (0.0, 0.5), "guidance_scale": 1.0}, "dpm")):
         assert sampler_name(SamplingConfig(**changes), "0f") == name
 
 
@@ -60,7 +61,9 @@ def test_without_an_early_checkpoint_autoguidance_is_refused(tiny_run, tmp_path,
     (["--guidance-interval", "0", "1.5"], "sampling.guidance_interval is [0.0, 1.5]"),
     (["--guidance", "auto", "--guidance-scale", "1"], "--guidance changes nothing"),
     (["--guidance", "classifier", "--guidance-scale", "0"], "--guidance changes nothing"),
-    (["--guidance-interval", "0.1", "0.7", "--guidance-scale", "1"], "--guidance-interval changes nothing")])
+    (["--guidance-interval", "0.1", "0.7", "--guidance-scale", "1"], "--guidance-interval changes nothing"),
+    (["--guidance-interval", "0", "0.8", "--steps", "1"], "none of the 1 steps lies within"),
+    (["--guidance-interval", "0.55", "0.6", "--steps", "2"], "none of the 2 steps lies within the guidance interval")])
 def test_what_cannot_be_or_does_nothing_is_refused(trained, tmp_path, run_script, line_of, flags, words):
     assert words in line_of(run_script("sample.py", trained, "--output-dir", tmp_path / "s", *flags), 2)
     assert not (tmp_path / "s").exists()

@@ -7,6 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from mdgen.errors import RequestError
 from mdgen.models import VAE, UNet
 from mdgen.presets import PRESETS, preset
+from mdgen.schedulers import spaced_timesteps
 from mdgen.training.optimizer import hidden_convolutions
 
 
@@ -90,6 +91,14 @@ def test_an_unknown_preset_names_the_known():
     with pytest.raises(RequestError,
                        match="no preset huge; expected one of demo, small, standard, memory, quality"):
         preset("huge")
+
+
+def test_guided_presets_leave_the_highest_fifth_of_the_noise_alone():
+    for name in ("small", "standard", "memory", "quality"):
+        sampling = preset(name).sampling
+        visited = spaced_timesteps(1000, sampling.steps, sampling.spacing) / 1000
+        assert sampling.guidance_interval[0] == 0 < sampling.guidance_scale - 1
+        assert int((visited > sampling.guidance_interval[1]).sum()) == sampling.steps // 5
 
 
 def test_the_table_is_complete():
