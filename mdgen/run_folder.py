@@ -28,6 +28,8 @@ CHANGEABLE = ("sampling", "evaluation", "vae_training.preview_every", "vae_train
               "classifier_training.save_every",
               "enroll_training", "init_from.run",   # persons are enrolled beside the run; the same weights may move
               "joint")   # joint weights lie beside those of the other stages, bound to them
+CHANGEABLE_WITH_JOINT = ("joint.in_all", "joint_training.preview_every", "joint_training.save_every",
+                         "joint_training.optimizer")   # of its settings, once there are such weights
 
 
 @dataclass(frozen=True)
@@ -210,12 +212,19 @@ def read_users(path: Path) -> Users:
 def check_same_request(path: Path, existing: Config, asked: Config) -> None:
     """Refuse to continue a run with settings that its weights do not belong to."""
     before, after = flatten(dataclasses.asdict(existing)), flatten(dataclasses.asdict(asked))
-    changed = [key for key in after if before.get(key) != after[key] and not key.startswith(CHANGEABLE)]
+    joined = (path / "joint" / "state.pt").exists()
+
+    def free(key):
+        return key.startswith(CHANGEABLE) and not (joined and key.startswith("joint") and
+                                                   key not in CHANGEABLE_WITH_JOINT)
+
+    changed = [key for key in after if before.get(key) != after[key] and not free(key)]
     if changed:
         key = changed[0]
+        undo = f", or delete {path / 'joint'} to train that stage anew" if key.startswith("joint") else ""
         raise RequestError(f"{path} holds a run with {key} = {before.get(key)}, but this command asks for {after[key]}"
                            f"{f' (and {len(changed) - 1} more differ)' if len(changed) > 1 else ''}; "
-                           "give another --output-dir, or the first command again to continue it")
+                           f"give another --output-dir, or the first command again to continue it{undo}")
 
 
 def check_same_images(path: Path, existing: Users, asked: Users) -> None:

@@ -62,6 +62,20 @@ def test_steps_previews_and_what_follows_training_may_change(tmp_path):
     assert RunFolder.open(tmp_path).config == changed
 
 
+def test_settings_of_the_joint_stage_may_change_until_it_has_weights(tmp_path, contents):
+    RunFolder.create_or_resume(tmp_path, CONFIG, USERS)
+    asked = override(CONFIG, ["joint.noise_limit=0.7", "joint_training.steps=7"])
+    RunFolder.create_or_resume(tmp_path, asked, USERS)
+    (tmp_path / "joint").mkdir()
+    (tmp_path / "joint" / "state.pt").touch()
+    before = contents(tmp_path)
+    message = refusal(lambda: RunFolder.create_or_resume(tmp_path, CONFIG, USERS))
+    assert "joint.noise_limit = 0.7" in message and f"delete {tmp_path / 'joint'}" in message
+    assert contents(tmp_path) == before
+    kept = override(asked, ["joint.in_all=true", "joint_training.save_every=9"])
+    assert RunFolder.create_or_resume(tmp_path, kept, USERS).config == kept
+
+
 @pytest.mark.parametrize("change, parts", [
     ({"names": ["ID_2", "ID_1"]}, ["trained for ID_1, ID_2", "has ID_2, ID_1"]),
     ({"names": [f"ID_{k}" for k in range(1, 32)]}, ["31 users (ID_1 … ID_31)"]),
