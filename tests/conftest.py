@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import io
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -15,6 +16,9 @@ from PIL import Image
 
 from mdgen import commandline
 from mdgen.data.colormap import to_color
+
+torch.set_num_threads(1)   # on networks as small as the tests' a second thread costs more than it brings
+os.environ["OMP_NUM_THREADS"] = "1"   # so too in processes that tests start: results are compared to the bit
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = ("vae.reconstruction=l1", "vae.kl_weight=1e-5", "vae_training.learning_rate=2e-3",
