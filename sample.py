@@ -71,16 +71,17 @@ def open_configured(args):
 
 def refuse_idle_guidance(args, config):
     """RequestError for a kind or an interval of guidance at the scale that does not guide, or where no step would."""
-    from mdgen.diffusion.guidance import PLAIN_SCALE
+    from mdgen.diffusion.guidance import is_plain
     from mdgen.errors import RequestError
     from mdgen.schedulers import spaced_timesteps
 
     sampling, levels = config.sampling, config.diffusion.num_timesteps
     given = [f"--{key}" for key in ("guidance", "guidance-interval") if getattr(args, key.replace("-", "_"))]
-    if given and sampling.guidance_scale == PLAIN_SCALE[sampling.guidance]:
+    if given and is_plain(sampling):
         raise RequestError(f"{given[0]} changes nothing at guidance scale {sampling.guidance_scale:g}, which is plain "
                            f"for guidance {sampling.guidance}; give another --guidance-scale, or leave it out")
-    given += ["--guidance-scale"] * (args.guidance_scale not in (None, PLAIN_SCALE[sampling.guidance]))
+    if args.guidance_scale is not None and not is_plain(sampling):
+        given.append("--guidance-scale")
     low, high = sampling.guidance_interval
     visited = spaced_timesteps(levels, sampling.steps, sampling.spacing) / levels
     if given and not ((low <= visited) & (visited <= high)).any():

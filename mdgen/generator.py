@@ -12,7 +12,7 @@ from mdgen.diffusion.generate import generate
 from mdgen.diffusion.guidance import NoisyClassifier
 from mdgen.diffusion.objective import Denoiser, make_schedule
 from mdgen.models import VAE
-from mdgen.run_folder import RunFolder
+from mdgen.run_folder import CHANGEABLE_WITH_JOINT, RunFolder
 from mdgen.training.run_state import fingerprint, weights_hash
 
 
@@ -70,9 +70,8 @@ def joint_hash(run: RunFolder, before: str) -> str:
     """16 hex digits of all that the joint stage's weights depend on: `before`, the hash of those it starts from, and its
     settings."""
     config = run.config
-    training = {key: value for key, value in asdict(config.joint_training).items()
-                if key not in ("preview_every", "save_every", "optimizer")}   # the last has one value, AdamW
-    settings = {key: value for key, value in asdict(config.joint).items() if key != "in_all"}
+    training, settings = ({key: value for key, value in asdict(getattr(config, part)).items()
+                           if f"{part}.{key}" not in CHANGEABLE_WITH_JOINT} for part in ("joint_training", "joint"))
     text = json.dumps([before, settings, training, config.vae.perceptual], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -29,7 +29,7 @@ CHANGEABLE = ("sampling", "evaluation", "vae_training.preview_every", "vae_train
               "enroll_training", "init_from.run",   # persons are enrolled beside the run; the same weights may move
               "joint")   # joint weights lie beside those of the other stages, bound to them
 CHANGEABLE_WITH_JOINT = ("joint.in_all", "joint_training.preview_every", "joint_training.save_every",
-                         "joint_training.optimizer")   # of its settings, once there are such weights
+                         "joint_training.optimizer")   # once there are such weights; the last has one value, AdamW
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from mdgen.config import SamplingConfig
 from mdgen.data.pictures import grid, to_pixels, write_png
 from mdgen.data.user_folders import EXTENSIONS
 from mdgen.diffusion.generate import image_seed
-from mdgen.diffusion.guidance import PLAIN_SCALE
+from mdgen.diffusion.guidance import is_plain
 from mdgen.enrolled import enrolled_names, with_enrolled
 from mdgen.errors import RequestError
 from mdgen.generator import load_generator
@@ -54,7 +54,7 @@ def sampler_name(config: SamplingConfig, guide_hash: str = "") -> str:
 
     guide_hash: names the weights of what guides beside the run's own denoiser, "" for classifier-free guidance.
     """
-    plain = config.guidance_scale == PLAIN_SCALE[config.guidance]   # then neither kind nor interval changes anything
+    plain = is_plain(config)
     guide = "" if plain or config.guidance == "free" else f" {config.guidance} {guide_hash}"
     low, high = config.guidance_interval
     limits = "" if plain or (low, high) == (0, 1) else f" within {low:g}-{high:g}"

@@ -8,6 +8,11 @@ from torch import nn
 PLAIN_SCALE = {"free": 1.0, "auto": 1.0, "classifier": 0.0}   # the scale that leaves the denoiser as it is
 
 
+def is_plain(sampling) -> bool:
+    """Whether a SamplingConfig's scale leaves the denoiser as it is, so that kind and interval change nothing."""
+    return sampling.guidance_scale == PLAIN_SCALE[sampling.guidance]
+
+
 def classifier_free(denoiser, null_user: int, scale: float):
     """uncond + scale (cond - uncond) on all channels (Ho & Salimans 2022, eq. 6, with scale = 1 + w).
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from mdgen.config import SamplingConfig
-from mdgen.diffusion.guidance import PLAIN_SCALE
+from mdgen.diffusion.guidance import PLAIN_SCALE, is_plain
 from mdgen.errors import RequestError
 from mdgen.generator import load_guide
 from mdgen.run_folder import RunFolder, write_text
@@ -92,7 +92,7 @@ def settings(sampling: SamplingConfig, guidance: str, scales, intervals) -> list
 
 def effective(sampling: SamplingConfig) -> SamplingConfig:
     """The same images by the simplest settings: at its plain scale no kind and no interval of guidance matters."""
-    if sampling.guidance_scale != PLAIN_SCALE[sampling.guidance]:
+    if not is_plain(sampling):
         return sampling
     return replace(sampling, guidance="free", guidance_scale=PLAIN_SCALE["free"], guidance_interval=(0.0, 1.0))
 
