@@ -23,6 +23,7 @@ from mdgen.errors import RequestError
 from mdgen.presets import preset
 from mdgen.run_folder import RunFolder
 from mdgen.sampling import sample_users
+from mdgen.training import distributed
 from mdgen.training.embedding import enroll
 from mdgen.training.logger import ShowProgress
 from mdgen.training.pipeline import open_run, read_users, train_stages
@@ -38,6 +39,7 @@ def parser():
     p.add_argument("--images", type=int, default=10, help="that a person is enrolled from (default: 10)")
     p.add_argument("--samples", type=int, default=40, help="drawn images (default: 40)")
     p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one setting of the run")
+    p.add_argument("--device", choices=["cpu", "cuda"], help="default: cuda where there is one")
     p.add_argument("--output-dir", type=Path, required=True)
     return p
 
@@ -81,7 +83,7 @@ def judge_left_out(user: str, everybody: Split, judges: IdentityJudges, held_out
 
 def main(argv) -> int:
     args = parser().parse_args(argv)
-    config, device = override(preset(args.preset), args.set), torch.device("cpu")
+    config, device = override(preset(args.preset), args.set), distributed.init_from_environment(args.device)
     folders = read_users(config, args.data_dir, args.output_dir)
     everybody = Split.of(folders, config.data)
     if unknown := set(args.users) - set(folders.users):

@@ -26,6 +26,7 @@ from mdgen.errors import RequestError
 from mdgen.presets import preset
 from mdgen.run_folder import RunFolder
 from mdgen.sampling import sample_users
+from mdgen.training import distributed
 from mdgen.training.initialise import check_source, with_source
 from mdgen.training.pipeline import open_run, read_users, train_stages
 from mdgen.validation.distribution import compare
@@ -47,6 +48,7 @@ def parser():
     p.add_argument("--init-from", type=Path, metavar="RUN", help="a finished run to start from as well")
     p.add_argument("--samples", type=int, default=30, help="drawn images per user (default: 30)")
     p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one setting of the runs")
+    p.add_argument("--device", choices=["cpu", "cuda"], help="default: cuda where there is one")
     p.add_argument("--output-dir", type=Path, required=True)
     return p
 
@@ -111,7 +113,7 @@ def judged(run: RunFolder, everybody: Split, rows, judge, per_user: int, device)
 
 def main(argv) -> int:
     args = parser().parse_args(argv)
-    config, device = override(preset(args.preset), args.set), torch.device("cpu")
+    config, device = override(preset(args.preset), args.set), distributed.init_from_environment(args.device)
     wanted = counts_of(args.images)
     everybody = Split.of(read_users(config, args.data_dir, args.output_dir), config.data)
     if args.init_from:

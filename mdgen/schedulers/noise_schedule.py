@@ -28,6 +28,7 @@ class NoiseSchedule:
             raise RequestError(f"alpha-bar of {len(table) - 1} timesteps must fall strictly from below 1 to 0 "
                                "or above in float32; take at least 1 timestep, or fewer, or other betas")
         self._table = table  # [T + 1]; entry t + 1 belongs to t, so that t = -1 finds its 1
+        self._copies = {}     # of it, by device and dtype
         self.alphas_cumprod = table[1:]
         self.num_timesteps = len(self.alphas_cumprod)
         self.zero_terminal_snr = bool(table[-1] == 0)
@@ -63,13 +64,18 @@ class NoiseSchedule:
     def alpha_bar(self, t, like):
         """alpha-bar of t [B] in -1 … T-1, as [B, 1, 1, 1] to multiply `like` [B, C, H, W]; on its device."""
         dtype = torch.promote_types(like.dtype, torch.float32)  # half precision cannot hold 1 - alpha-bar
-        a = self._table.to(like.device, dtype).gather(0, t.to(like.device) + 1)
+        a = self._table_on(like.device, dtype).gather(0, t.to(like.device) + 1)
         return a.reshape(-1, *[1] * (like.ndim - 1))
 
     def snr(self, t):
         """Signal-to-noise ratio alpha-bar / (1 - alpha-bar) of t [B]: [B] float32, on t's device."""
-        a = self._table.to(t.device).gather(0, t + 1)
+        a = self._table_on(t.device, torch.float32).gather(0, t + 1)
         return a / (1 - a)
+
+    def _table_on(self, device, dtype):
+        if (device, dtype) not in self._copies:   # copied at every call, it would make a GPU wait at every step
+            self._copies[device, dtype] = self._table.to(device, dtype)
+        return self._copies[device, dtype]
 
     def add_noise(self, x0, noise, t):
         """x_t of the clean x0 under unit normal noise (Ho et al. 2020, eq. 4)."""

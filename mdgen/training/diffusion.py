@@ -40,7 +40,7 @@ def cache_latents(run: RunFolder, split: Split, vae, vae_hash: str) -> LatentCac
 
 def held_out_latents(vae, statistics, split: Split, device):
     """Normalised latents of the held-out images, [N, c, h, w], and their users [N], on the device."""
-    mean, _ = vae.encode(split.validation_images().to(device))
+    mean = torch.cat([vae.encode(images.to(device))[0] for images in split.validation_images().split(64)])
     return statistics.normalise(mean), split.validation_users.to(device)
 
 

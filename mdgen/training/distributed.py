@@ -34,6 +34,8 @@ def init_from_environment(device_type: str | None = None):
     if device_type == "cuda" and not torch.cuda.is_available():
         raise RequestError("--device is cuda, but torch finds no usable GPU; leave the flag out, or see "
                            "evaluate.py environment")
+    # float32 is to mean float32: drawing and judging shall not depend on the batch size or the device by more than that
+    torch.backends.cudnn.allow_tf32 = False
     if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
         return torch.device(device_type)
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))

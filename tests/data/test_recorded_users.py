@@ -48,7 +48,7 @@ def command(capsys):
 
 def echo(user, seed, channels=1):
     walk = simulate_walk(WALKERS[user], np.arange(SECONDS * 400 + 1) / 400)
-    signals = [radar_echo(walk, RADAR, range_m=15, snr_db=25, clutter_db=-5, seed=[seed, c]) for c in range(channels)]
+    signals = [radar_echo(walk, RADAR, range_m=15, snr_db=25, clutter_db=-5, seed=[*seed, c]) for c in range(channels)]
     return np.stack(signals)  # [channels, N] complex64
 
 
