@@ -51,7 +51,8 @@ def parser():
     p.add_argument("--resize", choices=["pytorch-fid", "clean-fid", "torch-fidelity"],
                    help="how images are brought to Inception's 299 pixels (default: pytorch-fid)")
     p.add_argument("--lpips-weights", type=Path, metavar="DIR", help="the LPIPS weights")
-    p.add_argument("--guidance", choices=["free", "auto", "classifier"], help="what sweep sweeps (default: the run's)")
+    p.add_argument("--guidance", choices=["free", "auto", "free+auto", "classifier"],
+                   help="what sweep sweeps (default: the run's; of free+auto the first scale)")
     p.add_argument("--scales", type=float, nargs="+", metavar="SCALE",
                    help="default: 1 1.5 2 3, for a classifier 0 0.5 1 2")
     p.add_argument("--intervals", nargs="+", metavar="LOW-HIGH",

@@ -26,11 +26,13 @@ def parser():
     p.add_argument("--sampler", choices=["ddim", "ddpm", "dpm"], help="default: the run's")
     p.add_argument("--steps", type=int, help="denoiser evaluations per image (default: the run's)")
     p.add_argument("--eta", type=float, help="DDIM's share of DDPM noise, 0 to 1")
-    p.add_argument("--guidance", choices=["free", "auto", "classifier"],
-                   help="away from the null user, from an early checkpoint, or along a classifier's gradient (default: "
-                        "the run's)")
+    p.add_argument("--guidance", choices=["free", "auto", "free+auto", "classifier"],
+                   help="away from the null user, from an early checkpoint, from both, or along a classifier's gradient "
+                        "(default: the run's)")
     p.add_argument("--guidance-scale", "--condition-scale", type=float, dest="guidance_scale",
                    help="uncond + SCALE (cond - uncond); 1 is plain, for a classifier 0 (default: the run's)")
+    p.add_argument("--auto-scale", type=float, help="of free+auto: how far from the early checkpoint, at all noise "
+                   "levels; 1 is none (default: the run's)")
     p.add_argument("--guidance-interval", type=float, nargs=2, metavar=("LOW", "HIGH"),
                    help="guide between these shares of the noise levels alone, 0 clean to 1 noise (default: the run's)")
     p.add_argument("--seed", type=int, default=0, help="the same seed, user and index give the same image")
@@ -55,7 +57,7 @@ def open_configured(args):
         raise RequestError(f"--samples-per-user is {args.samples_per_user}; expected 1 or more")
     run = RunFolder.open(path)
     asked = {key: getattr(args, key) for key in ("sampler", "steps", "eta", "guidance", "guidance_scale",
-                                                   "batch_size")}
+                                                   "auto_scale", "batch_size")}
     asked["guidance_interval"] = args.guidance_interval and tuple(args.guidance_interval)
     sampling = replace(run.config.sampling, **{key: value for key, value in asked.items() if value is not None})
     if sampling.steps > run.config.diffusion.num_timesteps:
@@ -71,16 +73,22 @@ def open_configured(args):
 
 def refuse_idle_guidance(args, config):
     """RequestError for a kind or an interval of guidance at the scale that does not guide, or where no step would."""
-    from mdgen.diffusion.guidance import is_plain
+    from mdgen.diffusion.guidance import PLAIN_SCALE, is_plain
     from mdgen.errors import RequestError
     from mdgen.schedulers import spaced_timesteps
 
     sampling, levels = config.sampling, config.diffusion.num_timesteps
-    given = [f"--{key}" for key in ("guidance", "guidance-interval") if getattr(args, key.replace("-", "_"))]
-    if given and is_plain(sampling):
+    with_auto = sampling.guidance == "free+auto"
+    if args.auto_scale is not None and not with_auto:
+        raise RequestError(f"--auto-scale changes nothing in guidance {sampling.guidance}; add --guidance free+auto, or "
+                           "leave it out")
+    given = ["--guidance-interval"] if args.guidance_interval else []
+    if args.guidance in ("auto", "classifier") or with_auto and args.guidance and is_plain(sampling):
+        given.insert(0, "--guidance")   # free at its plain scale is how to ask for no guidance
+    if given and sampling.guidance_scale == PLAIN_SCALE[sampling.guidance]:
         raise RequestError(f"{given[0]} changes nothing at guidance scale {sampling.guidance_scale:g}, which is plain "
                            f"for guidance {sampling.guidance}; give another --guidance-scale, or leave it out")
-    if args.guidance_scale is not None and not is_plain(sampling):
+    if args.guidance_scale not in (None, PLAIN_SCALE[sampling.guidance]):
         given.append("--guidance-scale")
     low, high = sampling.guidance_interval
     visited = spaced_timesteps(levels, sampling.steps, sampling.spacing) / levels

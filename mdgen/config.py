@@ -125,11 +125,12 @@ class SamplingConfig:
     steps: int = 25
     spacing: str = "trailing"           # leading | trailing | linspace
     eta: float = 0.0                    # DDIM's share of DDPM noise
-    guidance: str = "free"              # free | auto | classifier
+    guidance: str = "free"              # free | auto | free+auto | classifier
     # plain is the conditional denoiser alone: free's and auto's scale 1, but the classifier's 0, whose s adds s times
     # the gradient of log p(user | x_t), about as much as free's 1 + s
     guidance_scale: float = 1.5
     guidance_interval: tuple[float, float] = (0.0, 1.0)   # of t/T, 0 clean to 1 noise; plain outside
+    auto_scale: float = 1.5             # autoguidance's part in free+auto, at all noise levels; 1 is none
     batch_size: int = 64
 
 

@@ -27,7 +27,7 @@ def check(config) -> None:
         "diffusion.prediction": (config.diffusion.prediction, ("eps", "x0", "v")),
         "diffusion.noise_levels": (config.diffusion.noise_levels, ("uniform", "lognormal")),
         "sampling.sampler": (config.sampling.sampler, ("ddim", "ddpm", "dpm")),
-        "sampling.guidance": (config.sampling.guidance, ("free", "auto", "classifier")),
+        "sampling.guidance": (config.sampling.guidance, ("free", "auto", "free+auto", "classifier")),
         "sampling.spacing": (config.sampling.spacing, ("leading", "trailing", "linspace")),
         "evaluation.siamese_loss": (config.evaluation.siamese_loss, ("contrastive", "triplet", "nt_xent")),
     }
@@ -77,6 +77,9 @@ def check_averages(config) -> None:
         if idle and name != "diffusion_training":
             raise RequestError(f"{name}.{idle[0]} is not used: that stage is trained to its end and read once; leave it "
                                f"out, or set diffusion_training.{idle[0]}")
+    if config.sampling.guidance in ("auto", "free+auto") and not unet.snapshot_at:
+        raise RequestError(f"diffusion_training.snapshot_at is 0, so that there is no early checkpoint for guidance "
+                           f"{config.sampling.guidance}; set it to 0.2, or sampling.guidance to another")
     decays = (unet.ema_decay, *unet.extra_ema_decays)
     if len(set(decays)) < len(decays) or not all(0 <= decay < 1 for decay in unet.extra_ema_decays):
         raise RequestError(f"diffusion_training.extra_ema_decays is {list(unet.extra_ema_decays)}; expected decays "
@@ -160,9 +163,9 @@ def check_ranges(config) -> None:
                            "the latents")
     if not 0 <= config.seed < 2**63:
         raise RequestError(f"seed is {config.seed}; expected 0 to 2^63 - 1")
-    if not math.isfinite(config.sampling.guidance_scale):
-        raise RequestError(f"sampling.guidance_scale is {config.sampling.guidance_scale}; "
-                           "expected a number such as 1.5")
+    for key in ("guidance_scale", "auto_scale"):
+        if not math.isfinite(value := getattr(config.sampling, key)):
+            raise RequestError(f"sampling.{key} is {value}; expected a number such as 1.5")
     interval = config.sampling.guidance_interval
     if len(interval) != 2 or not 0 <= interval[0] < interval[1] <= 1:
         raise RequestError(f"sampling.guidance_interval is {list(interval)}; expected two shares of the noise levels, "

@@ -94,9 +94,9 @@ def with_enrolled(generator: Generator, names: list[str]):
     enrolled = [name for name in names if name not in index]
     if not enrolled:
         return generator, index, hashes
-    if generator.guide is not None:
+    if run.config.sampling.guidance in ("auto", "classifier"):
         raise RequestError(f"guidance {run.config.sampling.guidance} knows the {len(index)} users of {run.path}, but "
-                           f"not {enrolled[0]}, who was enrolled; add --guidance free")
+                           f"not {enrolled[0]}, who was enrolled; add --guidance free or free+auto")
     rows = torch.stack([load_embeddings(run, name, weights) for name in enrolled])
     extended = WithUsers(network, rows.to(network.user_embedding.weight.device))
     for place, name in enumerate(enrolled):

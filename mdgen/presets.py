@@ -10,8 +10,9 @@ from mdgen.errors import RequestError
 JOINT = JointConfig(in_all=True, noise_limit=0.5, texture_weight=0.1, adversary=AdversaryConfig(weight=1.0, start=0.0))
 # Drowning the latents in less noise keeps the texture that more of it cost: docs/ablations.md, rows of the VAE
 FAITHFUL = VAEConfig(kl_weight=1e-5, min_deviation=0.02)
-# The highest noise decides how images of one user differ; unguided there, more guidance below costs no variety
-GUIDED = SamplingConfig(guidance_scale=2.0, guidance_interval=(0.0, 0.8))
+# The highest noise decides how images of one user differ; away from the null user below it alone, more guidance costs no
+# variety. Away from the early checkpoint everywhere, fine texture comes back: docs/ablations.md
+GUIDED = SamplingConfig(guidance="free+auto", guidance_scale=2.2, guidance_interval=(0.0, 0.8), auto_scale=1.5)
 
 
 def demo() -> Config:

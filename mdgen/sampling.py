@@ -50,12 +50,13 @@ def plan(users, per_user: int, seed: int, config: SamplingConfig, hashes: dict, 
 
 
 def sampler_name(config: SamplingConfig, guide_hash: str = "") -> str:
-    """The sampler with whatever else changes its images, such as "ddim eta 0.5" or "dpm auto 0f3a within 0.1-0.7".
+    """The sampler with whatever else changes its images, such as "ddim eta 0.5" or "dpm free+auto 1.4 0f3a within 0-0.8".
 
     guide_hash: names the weights of what guides beside the run's own denoiser, "" for classifier-free guidance.
     """
     plain = is_plain(config)
     guide = "" if plain or config.guidance == "free" else f" {config.guidance} {guide_hash}"
+    guide = guide.replace("+auto", f"+auto {config.auto_scale:g}")
     low, high = config.guidance_interval
     limits = "" if plain or (low, high) == (0, 1) else f" within {low:g}-{high:g}"
     eta = f" eta {config.eta:g}" if config.sampler == "ddim" and config.eta else ""

@@ -25,7 +25,10 @@ def test_the_sampler_names_what_changes_images_and_keeps_its_older_names():
                           ({"guidance": "auto"}, "dpm auto 0f"),
                           ({"guidance_interval": (0.1, 0.7)}, "dpm within 0.1-0.7"),
                           ({"guidance": "auto", "guidance_interval": (0.0, 0.5)}, "dpm auto 0f within 0-0.5"),
-                          ({"guidance": "auto", "guidance_interval": (0.0, 0.5), "guidance_scale": 1.0}, "dpm")):
+                          ({"guidance": "auto", "guidance_interval": (0.0, 0.5), "guidance_scale": 1.0}, "dpm"),
+                          ({"guidance": "free+auto", "guidance_scale": 1.0, "auto_scale": 1.0}, "dpm"),
+                          ({"guidance": "free+auto", "guidance_interval": (0.0, 0.5), "auto_scale": 1.25},
+                           "dpm free+auto 1.25 0f within 0-0.5")):
         assert sampler_name(SamplingConfig(**changes), "0f") == name
 
 
@@ -56,7 +59,21 @@ def test_without_an_early_checkpoint_autoguidance_is_refused(tiny_run, tmp_path,
     assert not (tmp_path / "s").exists()
 
 
+def test_free_and_auto_depart_from_what_each_alone_draws(trained, tmp_path, run_script):
+    alone = [draw(trained, tmp_path / kind, guidance=kind, guidance_scale=2.0)[1] for kind in ("free", "auto")]
+    rows, both = draw(trained, tmp_path / "both", guidance="free+auto", guidance_scale=2.0, auto_scale=2.0)
+    assert rows[0].sampler.startswith("dpm free+auto 2 ")
+    assert all(abs(both - other).max() > 8 for other in alone)
+    flags = ["--guidance", "free+auto", "--guidance-scale", "2", "--auto-scale", "2", "--samples-per-user", "1"]
+    assert run_script("sample.py", trained, *flags, "--output-dir", tmp_path / "both").status == 0   # all are there
+
+
 @pytest.mark.parametrize("flags, words", [
+    (["--auto-scale", "2"], "--auto-scale changes nothing in guidance free"),
+    (["--guidance", "free+auto", "--auto-scale", "nan"], "sampling.auto_scale is nan"),
+    (["--guidance", "free+auto", "--guidance-scale", "1", "--auto-scale", "1"], "--guidance changes nothing"),
+    (["--guidance", "free+auto", "--guidance-scale", "1", "--guidance-interval", "0", "0.5"],
+     "--guidance-interval changes nothing"),
     (["--guidance-interval", "0.7", "0.1"], "sampling.guidance_interval is [0.7, 0.1]"),
     (["--guidance-interval", "0", "1.5"], "sampling.guidance_interval is [0.0, 1.5]"),
     (["--guidance", "auto", "--guidance-scale", "1"], "--guidance changes nothing"),

@@ -5,12 +5,15 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-PLAIN_SCALE = {"free": 1.0, "auto": 1.0, "classifier": 0.0}   # the scale that leaves the denoiser as it is
+# of every kind of guidance, the scale that leaves the denoiser as it is
+PLAIN_SCALE = {"free": 1.0, "auto": 1.0, "free+auto": 1.0, "classifier": 0.0}
+BY_EARLY = ("auto", "free+auto")   # kinds that need an early checkpoint
 
 
 def is_plain(sampling) -> bool:
     """Whether a SamplingConfig's scale leaves the denoiser as it is, so that kind and interval change nothing."""
-    return sampling.guidance_scale == PLAIN_SCALE[sampling.guidance]
+    return (sampling.guidance_scale == PLAIN_SCALE[sampling.guidance]
+            and (sampling.guidance != "free+auto" or sampling.auto_scale == 1.0))
 
 
 def classifier_free(denoiser, null_user: int, scale: float):
@@ -41,6 +44,25 @@ def autoguidance(denoiser, weak, scale: float):
     def guided(x_t, t, user):
         worse = weak(x_t, t, user)                                       # [B, c, h, w]
         return worse + scale * (denoiser(x_t, t, user) - worse)
+
+    return guided
+
+
+def free_and_auto(denoiser, weak, null_user: int, scale: float, auto_scale: float, in_interval=lambda t: True):
+    """The sum of both pushes: cond + (scale - 1) (cond - uncond) + (auto_scale - 1) (cond - weak).
+
+    Classifier-free guidance makes users recognisable, autoguidance gives back the texture and variety that it costs:
+    the errors of `weak` are those of `denoiser` enlarged, blur above all. in_interval(t) says where the first acts.
+    Two passes, three where both do. Who was enrolled later (an index above null_user) is unknown to `weak`, and gets
+    the first alone.
+    """
+    def guided(x_t, t, user):
+        strong = denoiser(x_t, t, user)                                  # [B, c, h, w]
+        known = (user <= null_user)[:, None, None, None]
+        push = (auto_scale - 1.0) * known * (strong - weak(x_t, t, user.clamp(max=null_user)))
+        if in_interval(t):
+            push += (scale - 1.0) * (strong - denoiser(x_t, t, torch.full_like(user, null_user)))
+        return strong + push
 
     return guided
 
@@ -77,28 +99,37 @@ def log_probability_gradient(classifier, x_t, t, user):
 def within(guided, plain, schedule, interval):
     """`guided` where the noise level lies in the interval, `plain` elsewhere (Kynkäänniemi et al. 2024, 2404.07724).
 
-    interval: (low, high), shares t/T of the schedule's timesteps, 0 clean to 1 noise, ends included; (0, 1) is
-    always. All images of a batch share t in the samplers here, so t[0] decides. Outside, one pass of `plain` is all.
+    interval: see `lies_in`. Outside, one pass of `plain` is all.
     """
-    low, high = interval
-    if (low, high) == (0, 1):
+    if tuple(interval) == (0, 1):
         return guided
 
     def limited(x_t, t, user):
-        inside = low <= int(t[0]) / schedule.num_timesteps <= high
-        return (guided if inside else plain)(x_t, t, user)
+        return (guided if lies_in(interval, t, schedule) else plain)(x_t, t, user)
 
     return limited
+
+
+def lies_in(interval, t, schedule) -> bool:
+    """Whether the noise level of a batch lies in (low, high), shares t/T, 0 clean to 1 noise, ends included.
+
+    All images of a batch share t in the samplers here, so t[0] decides.
+    """
+    low, high = interval
+    return low <= int(t[0]) / schedule.num_timesteps <= high
 
 
 def guided_by(config, denoiser, schedule, guide=None):
     """The denoiser that a SamplingConfig asks for.
 
-    guide: what its kind of guidance needs beside the denoiser: for "auto" the weak denoiser, for "classifier" the
-    classifier, for "free" None. ValueError where it is missing.
+    guide: what its kind of guidance needs beside the denoiser: for "auto" and "free+auto" the weak denoiser, for
+    "classifier" the classifier, for "free" None. ValueError where it is missing.
     """
     if (guide is None) != (config.guidance == "free"):
         raise ValueError(f"guidance {config.guidance!r} with guide {guide!r}; expected one unless guidance is 'free'")
+    if config.guidance == "free+auto":
+        return free_and_auto(denoiser, guide, denoiser.network.num_users, config.guidance_scale, config.auto_scale,
+                             lambda t: lies_in(config.guidance_interval, t, schedule))
     if config.guidance == "free":
         guided = classifier_free(denoiser, denoiser.network.num_users, config.guidance_scale)
     elif config.guidance == "auto":
@@ -110,8 +141,8 @@ def guided_by(config, denoiser, schedule, guide=None):
 
 def without_guide(sampling):
     """A SamplingConfig without guidance that needs more than the denoiser, for previews before there is more."""
-    if sampling.guidance == "free":
-        return sampling
+    if sampling.guidance in ("free", "free+auto"):
+        return replace(sampling, guidance="free")
     return replace(sampling, guidance="free", guidance_scale=PLAIN_SCALE["free"])
 
 

@@ -24,7 +24,7 @@ from mdgen.validation.report import plain, report_folder, to_json
 from mdgen.validation.sweep_page import DISTANCE, FIGURES, render
 from mdgen.validation.user_classifier import recognition, train_judge
 
-SCALES = {"free": (1.0, 1.5, 2.0, 3.0), "auto": (1.0, 1.5, 2.0, 3.0), "classifier": (0.0, 0.5, 1.0, 2.0)}
+SCALES = {**dict.fromkeys(("free", "auto", "free+auto"), (1.0, 1.5, 2.0, 3.0)), "classifier": (0.0, 0.5, 1.0, 2.0)}
 INTERVALS = ((0.0, 1.0), (0.0, 0.8))
 LEAST_DIVERSITY = 0.9   # of the training images'
 RULE = (f"the lowest distance among settings recognised at least as well as held-out images, with diversity of "

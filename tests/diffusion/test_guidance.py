@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from mdgen.config import SamplingConfig
-from mdgen.diffusion.guidance import (NoisyClassifier, autoguidance, classifier_free, classifier_guidance, guided_by,
-                                      within)
+from mdgen.diffusion.guidance import (NoisyClassifier, autoguidance, classifier_free, classifier_guidance,
+                                      free_and_auto, guided_by, within)
 from mdgen.models import LatentClassifier
 from mdgen.schedulers import NoiseSchedule
 
@@ -129,6 +129,34 @@ def test_autoguidance_is_the_closed_form_and_one_is_the_strong_model_at_its_pric
     assert torch.allclose(found, expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("inside", [True, False])
+def test_free_and_auto_add_their_pushes_and_who_was_enrolled_gets_the_first(inside):
+    strong, weak = Known(), Known()
+    strong.table = torch.cat([Known.table, torch.tensor([[7.0, -7.0]])])       # behind the null user: enrolled
+    weak.table = Known.table * 0.5 + 1
+    x, t, user = torch.randn(4, 2, 2, 4), torch.tensor([2, 3, 4, 1]), torch.tensor([2, 0, 1, NULL + 1])
+    found = free_and_auto(strong, weak, NULL, 3.0, 1.25, lambda t: inside)(x, t, user)
+    assert sum(strong.sizes) == (8 if inside else 4) and sum(weak.sizes) == 4
+    own, null = strong.table[user], strong.table[NULL]
+    pushed = own + 2.0 * (own - null) * inside
+    pushed[:3] += 0.25 * (own - weak.table[user.clamp(max=NULL)])[:3]
+    assert torch.allclose(found, x * t[:, None, None, None] + pushed[:, :, None, None], atol=1e-4)
+
+
+def test_free_and_auto_is_each_of_them_where_the_other_is_plain():
+    users, weak, now = Users(), Users().unconditional, noised(500)
+
+    def found(guide=None, **sampling):
+        return guided_by(SamplingConfig(**sampling), users, SCHEDULE, guide)(*now)
+
+    both = {"guide": weak, "guidance": "free+auto"}
+    assert torch.allclose(found(**both, guidance_scale=2.5, auto_scale=1.0), found(guidance_scale=2.5), atol=1e-6)
+    assert torch.allclose(found(**both, guidance_scale=1.0, auto_scale=2.5),
+                          found(weak, guidance="auto", guidance_scale=2.5), atol=1e-6)
+    outside = found(**both, guidance_scale=2.5, auto_scale=2.5, guidance_interval=(0.6, 1.0))
+    assert torch.allclose(outside, found(**both, guidance_scale=1.0, auto_scale=2.5))
+
+
 def test_outside_the_interval_the_plain_denoiser_answers_alone():
     for level, guides in ((999, False), (701, False), (700, True), (400, True), (100, True), (99, False), (0, False)):
         denoiser, now = Known(), (torch.randn(2, 2, 2, 4), torch.full((2,), level), torch.tensor([0, 2]))
@@ -149,7 +177,7 @@ def test_the_full_interval_always_guides():
 
 def test_each_kind_asks_for_its_guide():
     users = Users()
-    for kind, guide in (("auto", None), ("classifier", None), ("free", users)):
+    for kind, guide in (("auto", None), ("free+auto", None), ("classifier", None), ("free", users)):
         with pytest.raises(ValueError, match="expected one unless"):
             guided_by(SamplingConfig(guidance=kind), users, SCHEDULE, guide)
     now, weak = noised(500), Users().unconditional
