@@ -73,7 +73,7 @@ def open_configured(args):
 
 def refuse_idle_guidance(args, config):
     """RequestError for a kind or an interval of guidance at the scale that does not guide, or where no step would."""
-    from mdgen.diffusion.guidance import PLAIN_SCALE, is_plain
+    from mdgen.diffusion.guidance import interval_idle, is_plain
     from mdgen.errors import RequestError
     from mdgen.schedulers import spaced_timesteps
 
@@ -85,10 +85,10 @@ def refuse_idle_guidance(args, config):
     given = ["--guidance-interval"] if args.guidance_interval else []
     if args.guidance in ("auto", "classifier") or with_auto and args.guidance and is_plain(sampling):
         given.insert(0, "--guidance")   # free at its plain scale is how to ask for no guidance
-    if given and sampling.guidance_scale == PLAIN_SCALE[sampling.guidance]:
+    if given and interval_idle(sampling):
         raise RequestError(f"{given[0]} changes nothing at guidance scale {sampling.guidance_scale:g}, which is plain "
                            f"for guidance {sampling.guidance}; give another --guidance-scale, or leave it out")
-    if args.guidance_scale not in (None, PLAIN_SCALE[sampling.guidance]):
+    if args.guidance_scale is not None and not interval_idle(sampling):
         given.append("--guidance-scale")
     low, high = sampling.guidance_interval
     visited = spaced_timesteps(levels, sampling.steps, sampling.spacing) / levels

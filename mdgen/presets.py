@@ -44,18 +44,21 @@ def small() -> Config:
 
 
 def standard() -> Config:
-    """128 px for one GPU of about 15 GB and a few hours."""
+    """128 px for one GPU.
+
+    Lengths are those after which the losses of one run on ten walkers fell no more: with few images, further steps only
+    learn them by heart.
+    """
     return Config(
         preset="standard",
         data=DataConfig(height=128, width=128),
         vae=replace(FAITHFUL, width=128, blocks=3),
-        vae_training=TrainingConfig(steps=8000, learning_rate=1e-3, preview_every=2000),
+        vae_training=TrainingConfig(steps=2000, learning_rate=2e-3, preview_every=0),
         unet=UNetConfig(channels=(96, 192, 288), attention=(False, True, True), embedding_dim=384),
-        diffusion_training=TrainingConfig(steps=40000, learning_rate=5e-4, warmup_steps=500, ema_decay=0.9995,
-                                          preview_every=4000, save_every=1000, snapshot_at=0.2),
+        diffusion_training=TrainingConfig(steps=2000, optimizer="muon", learning_rate=1e-3, ema_decay=0.996,
+                                          preview_every=500, snapshot_at=0.2),
         joint=JOINT,
-        joint_training=TrainingConfig(steps=2000, learning_rate=2e-4, warmup_steps=100, ema_decay=0.995,
-                                      preview_every=0),
+        joint_training=TrainingConfig(steps=400, learning_rate=5e-4, warmup_steps=20, ema_decay=0.99, preview_every=0),
         sampling=replace(GUIDED, steps=30))
 
 
@@ -78,7 +81,7 @@ def quality() -> Config:
     config = standard()
     return replace(config, preset="quality", vae=replace(config.vae, perceptual_weight=0.1),
                    unet=replace(config.unet, channels=(128, 256, 384), embedding_dim=512),
-                   diffusion_training=replace(config.diffusion_training, steps=80000, ema_decay=0.9998))
+                   diffusion_training=replace(config.diffusion_training, steps=3000, ema_decay=0.998))
 
 
 PRESETS = {make.__name__: make for make in (demo, small, standard, memory, quality)}

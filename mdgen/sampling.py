@@ -14,7 +14,7 @@ from mdgen.config import SamplingConfig
 from mdgen.data.pictures import grid, to_pixels, write_png
 from mdgen.data.user_folders import EXTENSIONS
 from mdgen.diffusion.generate import image_seed
-from mdgen.diffusion.guidance import is_plain
+from mdgen.diffusion.guidance import interval_idle, is_plain
 from mdgen.enrolled import enrolled_names, with_enrolled
 from mdgen.errors import RequestError
 from mdgen.generator import load_generator
@@ -58,7 +58,7 @@ def sampler_name(config: SamplingConfig, guide_hash: str = "") -> str:
     guide = "" if plain or config.guidance == "free" else f" {config.guidance} {guide_hash}"
     guide = guide.replace("+auto", f"+auto {config.auto_scale:g}")
     low, high = config.guidance_interval
-    limits = "" if plain or (low, high) == (0, 1) else f" within {low:g}-{high:g}"
+    limits = "" if interval_idle(config) or (low, high) == (0, 1) else f" within {low:g}-{high:g}"
     eta = f" eta {config.eta:g}" if config.sampler == "ddim" and config.eta else ""
     spacing = "" if config.spacing == "trailing" else f" {config.spacing}"
     return f"{config.sampler}{eta}{spacing}{guide}{limits}"

@@ -10,10 +10,14 @@ PLAIN_SCALE = {"free": 1.0, "auto": 1.0, "free+auto": 1.0, "classifier": 0.0}
 BY_EARLY = ("auto", "free+auto")   # kinds that need an early checkpoint
 
 
+def interval_idle(sampling) -> bool:
+    """Whether a SamplingConfig's guidance_scale guides nowhere, so that the interval changes nothing."""
+    return sampling.guidance_scale == PLAIN_SCALE[sampling.guidance]
+
+
 def is_plain(sampling) -> bool:
-    """Whether a SamplingConfig's scale leaves the denoiser as it is, so that kind and interval change nothing."""
-    return (sampling.guidance_scale == PLAIN_SCALE[sampling.guidance]
-            and (sampling.guidance != "free+auto" or sampling.auto_scale == 1.0))
+    """Whether a SamplingConfig leaves the denoiser as it is, so that kind and interval of guidance change nothing."""
+    return interval_idle(sampling) and (sampling.guidance != "free+auto" or sampling.auto_scale == 1.0)
 
 
 def classifier_free(denoiser, null_user: int, scale: float):

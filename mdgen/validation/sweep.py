@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from mdgen.config import SamplingConfig
-from mdgen.diffusion.guidance import PLAIN_SCALE, is_plain
+from mdgen.diffusion.guidance import PLAIN_SCALE, interval_idle, is_plain
 from mdgen.errors import RequestError
 from mdgen.generator import load_guide
 from mdgen.run_folder import RunFolder, write_text
@@ -92,9 +92,9 @@ def settings(sampling: SamplingConfig, guidance: str, scales, intervals) -> list
 
 def effective(sampling: SamplingConfig) -> SamplingConfig:
     """The same images by the simplest settings: at its plain scale no kind and no interval of guidance matters."""
-    if not is_plain(sampling):
-        return sampling
-    return replace(sampling, guidance="free", guidance_scale=PLAIN_SCALE["free"], guidance_interval=(0.0, 1.0))
+    if is_plain(sampling):
+        sampling = replace(sampling, guidance="free", guidance_scale=PLAIN_SCALE["free"])
+    return replace(sampling, guidance_interval=(0.0, 1.0)) if interval_idle(sampling) else sampling
 
 
 def parse_interval(text: str) -> tuple[float, float]:

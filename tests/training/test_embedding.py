@@ -118,6 +118,20 @@ def test_an_enrolled_person_is_drawn_by_name_and_by_an_embedding_of_their_own(jo
     assert index["New"] == 4 and all(not torch.allclose(outputs[4], other, atol=1e-3) for other in outputs[:4])
 
 
+def test_the_early_checkpoint_guides_those_it_knows_alone(joined_once):
+    def drawn(**sampling):
+        run = RunFolder.open(joined_once)
+        sampling = replace(run.config.sampling, guidance_scale=2.0, **sampling)
+        run = replace(run, config=replace(run.config, sampling=sampling))
+        generator, index, _ = with_enrolled(load_generator(run), ["ID_1", "New"])
+        return generator.draw(torch.tensor([index["ID_1"], index["New"]]), [4, 5])
+
+    free, both = drawn(guidance="free"), drawn(guidance="free+auto", auto_scale=2.0)
+    assert torch.allclose(free[1], both[1], atol=1e-4) and not torch.allclose(free[0], both[0], atol=0.05)
+    with pytest.raises(RequestError, match="knows the 3 users of .* not New"):
+        drawn(guidance="auto")
+
+
 def test_without_names_the_runs_own_users_are_drawn(joined, tmp_path):
     rows = sample_users(joined, tmp_path / "s", per_user=1)
     assert [row.user for row in rows] == ["ID_1", "ID_2", "ID_10"] and enrolled_names(joined) == ["New"]
