@@ -56,7 +56,8 @@ def parser():
     p.add_argument("--scales", type=float, nargs="+", metavar="SCALE",
                    help="default: 1 1.5 2 3, for a classifier 0 0.5 1 2")
     p.add_argument("--intervals", nargs="+", metavar="LOW-HIGH",
-                   help="shares of the noise levels, 0 clean to 1 noise, at which guidance acts (default: 0-1 0-0.8)")
+                   help="shares of the noise levels, 0 clean to 1 noise, at which guidance acts, of free+auto the first "
+                        "part (default: 0-1 0-0.8)")
     p.add_argument("--samples-per-user", type=int, help="images of every user at each setting (default: 10)")
     p.add_argument("--device", choices=["cpu", "cuda"], help="default: cuda where there is one")
     return p

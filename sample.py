@@ -30,11 +30,13 @@ def parser():
                    help="away from the null user, from an early checkpoint, from both, or along a classifier's gradient "
                         "(default: the run's)")
     p.add_argument("--guidance-scale", "--condition-scale", type=float, dest="guidance_scale",
-                   help="uncond + SCALE (cond - uncond); 1 is plain, for a classifier 0 (default: the run's)")
+                   help="uncond + SCALE (cond - uncond); 1 is plain, for a classifier 0; of free+auto the first part "
+                        "alone (default: the run's)")
     p.add_argument("--auto-scale", type=float, help="of free+auto: how far from the early checkpoint, at all noise "
                    "levels; 1 is none (default: the run's)")
     p.add_argument("--guidance-interval", type=float, nargs=2, metavar=("LOW", "HIGH"),
-                   help="guide between these shares of the noise levels alone, 0 clean to 1 noise (default: the run's)")
+                   help="guide between these shares of the noise levels alone, 0 clean to 1 noise; of free+auto the first "
+                        "part alone (default: the run's)")
     p.add_argument("--seed", type=int, default=0, help="the same seed, user and index give the same image")
     p.add_argument("--batch-size", type=int, help="images drawn at once (default: the run's)")
     p.add_argument("--weights", default="ema", metavar="ema|raw|ema:DECAY",
@@ -83,11 +85,12 @@ def refuse_idle_guidance(args, config):
         raise RequestError(f"--auto-scale changes nothing in guidance {sampling.guidance}; add --guidance free+auto, or "
                            "leave it out")
     given = ["--guidance-interval"] if args.guidance_interval else []
-    if args.guidance in ("auto", "classifier") or with_auto and args.guidance and is_plain(sampling):
-        given.insert(0, "--guidance")   # free at its plain scale is how to ask for no guidance
+    asks_for_none = args.guidance == "free" and is_plain(sampling)
+    if args.guidance and not asks_for_none and not (with_auto and sampling.by_early):   # that acts at every level
+        given.insert(0, "--guidance")
     if given and interval_idle(sampling):
         raise RequestError(f"{given[0]} changes nothing at guidance scale {sampling.guidance_scale:g}, which is plain "
-                           f"for guidance {sampling.guidance}; give another --guidance-scale, or leave it out")
+                           f"for guidance {sampling.guidance}; give another scale, or leave it out")
     if args.guidance_scale is not None and not interval_idle(sampling):
         given.append("--guidance-scale")
     low, high = sampling.guidance_interval
@@ -106,6 +109,10 @@ def main(argv):
 
     device = distributed.init_from_environment(args.device)
     enrolled = set(args.users or ()) - set(run.users.names)
+    if args.auto_scale is not None and enrolled and enrolled == set(args.users):
+        from mdgen.errors import RequestError
+        raise RequestError("--auto-scale changes nothing for enrolled persons, whom the early checkpoint does not know; leave "
+                           "it out")
     folder = args.output_dir or (run.path / "samples_enrolled" if enrolled else run.samples)
     rows = sample_users(run, folder, per_user=args.samples_per_user, users=args.users, seed=args.seed,
                         overwrite=args.overwrite, device=device, progress=ShowProgress("draw", "image"),

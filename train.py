@@ -50,7 +50,7 @@ def parser():
                    help="images per micro-batch; the images per step stay at least the preset's")
     p.add_argument("--condition-scale", "--guidance-scale", type=float, dest="guidance_scale",
                    help="guidance scale, kept in the run as sampling's default; it acts within the preset's interval, "
-                        "sampling.guidance_interval")
+                        "sampling.guidance_interval, and beside autoguidance by sampling.auto_scale")
     p.add_argument("--use-ema", action="store_true", help="accepted for old command lines: EMA is always kept")
     p.add_argument("--use-lpips", action="store_true",
                    help="perceptual loss by LPIPS, whose weights must be there (see evaluate.py environment)")

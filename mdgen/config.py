@@ -110,6 +110,11 @@ class TrainingConfig:
     save_every: int = 500               # steps
     patience: int = 0                   # previews in a row without a better held-out error that end it; 0 never
 
+    @property
+    def snapshot_step(self) -> int:
+        """After which early.pt is kept; 0 never."""
+        return max(1, round(self.snapshot_at * self.steps)) if self.snapshot_at else 0
+
 
 @dataclass(frozen=True)
 class InitConfig:
@@ -127,11 +132,16 @@ class SamplingConfig:
     eta: float = 0.0                    # DDIM's share of DDPM noise
     guidance: str = "free"              # free | auto | free+auto | classifier
     # plain is the conditional denoiser alone: free's and auto's scale 1, but the classifier's 0, whose s adds s times
-    # the gradient of log p(user | x_t), about as much as free's 1 + s
+    # the gradient of log p(user | x_t), about as much as free's 1 + s; in free+auto scale and interval are free's
     guidance_scale: float = 1.5
     guidance_interval: tuple[float, float] = (0.0, 1.0)   # of t/T, 0 clean to 1 noise; plain outside
-    auto_scale: float = 1.5             # autoguidance's part in free+auto, at all noise levels; 1 is none
+    auto_scale: float = 1.5             # autoguidance's in free+auto, at all noise levels; 1 is none
     batch_size: int = 64
+
+    @property
+    def by_early(self) -> bool:
+        """Whether an early checkpoint guides."""
+        return self.guidance == "auto" or self.guidance == "free+auto" and self.auto_scale != 1.0
 
 
 @dataclass(frozen=True)

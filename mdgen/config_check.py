@@ -77,9 +77,6 @@ def check_averages(config) -> None:
         if idle and name != "diffusion_training":
             raise RequestError(f"{name}.{idle[0]} is not used: that stage is trained to its end and read once; leave it "
                                f"out, or set diffusion_training.{idle[0]}")
-    if config.sampling.guidance in ("auto", "free+auto") and not unet.snapshot_at:
-        raise RequestError(f"diffusion_training.snapshot_at is 0, so that there is no early checkpoint for guidance "
-                           f"{config.sampling.guidance}; set it to 0.2, or sampling.guidance to another")
     decays = (unet.ema_decay, *unet.extra_ema_decays)
     if len(set(decays)) < len(decays) or not all(0 <= decay < 1 for decay in unet.extra_ema_decays):
         raise RequestError(f"diffusion_training.extra_ema_decays is {list(unet.extra_ema_decays)}; expected decays "
@@ -87,9 +84,10 @@ def check_averages(config) -> None:
     if unet.patience and not unet.preview_every:
         raise RequestError(f"diffusion_training.patience is {unet.patience}, but preview_every is 0, so that nothing "
                            "is measured before the end; set diffusion_training.preview_every")
-    if unet.patience and unet.patience >= unet.steps // unet.preview_every:
-        raise RequestError(f"diffusion_training.patience is {unet.patience}, but {unet.steps} steps have only "
-                           f"{unet.steps // unet.preview_every} previews to wait for; set a smaller "
+    previews = unet.steps // (unet.preview_every or 1) - unet.snapshot_step // (unet.preview_every or 1)
+    if unet.patience and unet.patience >= previews:
+        raise RequestError(f"diffusion_training.patience is {unet.patience}, but {unet.steps} steps have only {previews} "
+                           "previews to wait for, those up to the early snapshot left out; set a smaller "
                            "diffusion_training.preview_every")
 
 

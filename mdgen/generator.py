@@ -9,7 +9,7 @@ from torch import nn
 
 from mdgen.data.latents import LatentStatistics
 from mdgen.diffusion.generate import generate
-from mdgen.diffusion.guidance import BY_EARLY, NoisyClassifier
+from mdgen.diffusion.guidance import NoisyClassifier
 from mdgen.diffusion.objective import Denoiser, make_schedule
 from mdgen.models import VAE
 from mdgen.run_folder import CHANGEABLE_WITH_JOINT, RunFolder
@@ -79,9 +79,9 @@ def joint_hash(run: RunFolder, before: str) -> str:
 def load_guide(run: RunFolder, device, vae_hash: str):
     """What the run's kind of guidance needs beside the denoiser, see `guided_by`; RequestError if it is missing."""
     kind = run.config.sampling.guidance
-    if kind in BY_EARLY:
+    if run.config.sampling.by_early:
         return run.load_denoiser(device, "early", vae_hash)
-    if kind == "free":
+    if kind in ("free", "free+auto"):
         return None
     run.require_finished("classifier")
     network, _ = run.load_stage("classifier", run.new_classifier(), bound_to=vae_hash)

@@ -118,8 +118,8 @@ class RunFolder:
         """
         state = RunState(self.path / stage / ("early.pt" if weights == "early" else "state.pt"))
         if weights == "early" and not state.exists():
-            raise RequestError(f"{self.path} has no early {stage} for autoguidance ({stage}/early.pt is missing); "
-                               f"train anew with --set {stage}_training.snapshot_at=0.2, or use other guidance, such as free")
+            raise RequestError(f"{self.path} has no early {stage} for autoguidance ({stage}/early.pt is missing); draw "
+                               f"with --guidance free, or train anew with {stage}_training.snapshot_at above 0")
         if not state.exists():
             raise RequestError(f"{self.path} has no trained {stage} yet ({stage}/state.pt is missing); "
                                f"run train.py {stage} with --output-dir {self.path} first")

@@ -14,7 +14,7 @@ from mdgen.config import SamplingConfig
 from mdgen.data.pictures import grid, to_pixels, write_png
 from mdgen.data.user_folders import EXTENSIONS
 from mdgen.diffusion.generate import image_seed
-from mdgen.diffusion.guidance import interval_idle, is_plain
+from mdgen.diffusion.guidance import simplest
 from mdgen.enrolled import enrolled_names, with_enrolled
 from mdgen.errors import RequestError
 from mdgen.generator import load_generator
@@ -43,6 +43,7 @@ def plan(users, per_user: int, seed: int, config: SamplingConfig, hashes: dict, 
 
     hashes: of the weights that draw each user.
     """
+    config = simplest(config)
     sampler = sampler_name(config, guide_hash)
     return [Row(f"{user}/{user}_{index:05d}.png", user, image_seed(seed, user, index), sampler, config.steps,
                 config.guidance_scale, hashes[user])
@@ -54,11 +55,11 @@ def sampler_name(config: SamplingConfig, guide_hash: str = "") -> str:
 
     guide_hash: names the weights of what guides beside the run's own denoiser, "" for classifier-free guidance.
     """
-    plain = is_plain(config)
-    guide = "" if plain or config.guidance == "free" else f" {config.guidance} {guide_hash}"
-    guide = guide.replace("+auto", f"+auto {config.auto_scale:g}")
+    config = simplest(config)
+    kind = config.guidance + (f" {config.auto_scale:g}" if config.guidance == "free+auto" else "")
+    guide = "" if kind == "free" else f" {kind} {guide_hash}"
     low, high = config.guidance_interval
-    limits = "" if interval_idle(config) or (low, high) == (0, 1) else f" within {low:g}-{high:g}"
+    limits = "" if (low, high) == (0, 1) else f" within {low:g}-{high:g}"
     eta = f" eta {config.eta:g}" if config.sampler == "ddim" and config.eta else ""
     spacing = "" if config.spacing == "trailing" else f" {config.spacing}"
     return f"{config.sampler}{eta}{spacing}{guide}{limits}"

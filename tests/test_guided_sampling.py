@@ -10,7 +10,7 @@ from PIL import Image
 from mdgen.config import SamplingConfig
 from mdgen.errors import RequestError
 from mdgen.run_folder import RunFolder
-from mdgen.sampling import sample_users, sampler_name
+from mdgen.sampling import read_manifest, sample_users, sampler_name
 
 
 def draw(folder, output, **sampling):
@@ -27,6 +27,9 @@ def test_the_sampler_names_what_changes_images_and_keeps_its_older_names():
                           ({"guidance": "auto", "guidance_interval": (0.0, 0.5)}, "dpm auto 0f within 0-0.5"),
                           ({"guidance": "auto", "guidance_interval": (0.0, 0.5), "guidance_scale": 1.0}, "dpm"),
                           ({"guidance": "free+auto", "guidance_scale": 1.0, "auto_scale": 1.0}, "dpm"),
+                          ({"guidance": "free+auto", "auto_scale": 1.0, "guidance_interval": (0.1, 0.7)},
+                           "dpm within 0.1-0.7"),
+                          ({"guidance": "free+auto", "guidance_scale": 1.0, "guidance_interval": (0.1, 0.7)}, "dpm auto 0f"),
                           ({"guidance": "free+auto", "guidance_interval": (0.0, 0.5), "auto_scale": 1.25},
                            "dpm free+auto 1.25 0f within 0-0.5")):
         assert sampler_name(SamplingConfig(**changes), "0f") == name
@@ -66,6 +69,9 @@ def test_free_and_auto_depart_from_what_each_alone_draws(trained, tmp_path, run_
     assert all(abs(both - other).max() > 8 for other in alone)
     flags = ["--guidance", "free+auto", "--guidance-scale", "2", "--auto-scale", "2", "--samples-per-user", "1"]
     assert run_script("sample.py", trained, *flags, "--output-dir", tmp_path / "both").status == 0   # all are there
+    plain = ["--guidance", "free", "--guidance-scale", "1", "--samples-per-user", "1"]
+    assert run_script("sample.py", trained, *plain, "--output-dir", tmp_path / "plain").status == 0
+    assert read_manifest(tmp_path / "plain")[0].sampler == "dpm"
 
 
 @pytest.mark.parametrize("flags, words", [

@@ -67,7 +67,8 @@ def test_the_work_fits_two_slow_cores(name, images, budget):
     def training(one_pass, stage):
         return 3 * one_pass * stage.steps * stage.batch_size * stage.accumulation
 
-    drawing = 2 * unet_pass * config.sampling.steps * images   # with and without the user
+    passes = 3 if config.sampling.by_early else 2   # with and without the user, and by the early checkpoint
+    drawing = passes * unet_pass * config.sampling.steps * images
     work = training(vae_pass, config.vae_training) + training(unet_pass, config.diffusion_training) + drawing
     if config.joint.in_all:   # a second pass of half the batch, the decoder, and as much again for the adversary
         work += training(1.5 * unet_pass + 2 * vae_pass, config.joint_training)
@@ -98,6 +99,7 @@ def test_guided_presets_leave_the_highest_fifth_of_the_noise_alone():
         sampling = preset(name).sampling
         visited = spaced_timesteps(1000, sampling.steps, sampling.spacing) / 1000
         assert sampling.guidance_interval[0] == 0 < sampling.guidance_scale - 1
+        assert sampling.by_early and preset(name).diffusion_training.snapshot_at > 0
         assert int((visited > sampling.guidance_interval[1]).sum()) == sampling.steps // 5
 
 

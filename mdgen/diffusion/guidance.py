@@ -7,7 +7,6 @@ from torch import nn
 
 # of every kind of guidance, the scale that leaves the denoiser as it is
 PLAIN_SCALE = {"free": 1.0, "auto": 1.0, "free+auto": 1.0, "classifier": 0.0}
-BY_EARLY = ("auto", "free+auto")   # kinds that need an early checkpoint
 
 
 def interval_idle(sampling) -> bool:
@@ -18,6 +17,17 @@ def interval_idle(sampling) -> bool:
 def is_plain(sampling) -> bool:
     """Whether a SamplingConfig leaves the denoiser as it is, so that kind and interval of guidance change nothing."""
     return interval_idle(sampling) and (sampling.guidance != "free+auto" or sampling.auto_scale == 1.0)
+
+
+def simplest(sampling):
+    """The SamplingConfig of the same images that says nothing idle: equal for two that differ in what has no effect."""
+    if sampling.guidance == "free+auto" and not sampling.by_early:
+        sampling = replace(sampling, guidance="free")
+    elif sampling.guidance == "free+auto" and interval_idle(sampling):
+        sampling = replace(sampling, guidance="auto", guidance_scale=sampling.auto_scale, guidance_interval=(0.0, 1.0))
+    if is_plain(sampling):
+        sampling = replace(sampling, guidance="free", guidance_scale=PLAIN_SCALE["free"], guidance_interval=(0.0, 1.0))
+    return sampling if sampling.guidance == "free+auto" else replace(sampling, auto_scale=1.0)
 
 
 def classifier_free(denoiser, null_user: int, scale: float):
@@ -57,16 +67,17 @@ def free_and_auto(denoiser, weak, null_user: int, scale: float, auto_scale: floa
 
     Classifier-free guidance makes users recognisable, autoguidance gives back the texture and variety that it costs:
     the errors of `weak` are those of `denoiser` enlarged, blur above all. in_interval(t) says where the first acts.
-    Two passes, three where both do. Who was enrolled later (an index above null_user) is unknown to `weak`, and gets
-    the first alone.
+    Two passes, three in the interval. Who was enrolled later (an index above null_user) is unknown to `weak`, and gets
+    the first push alone.
     """
     def guided(x_t, t, user):
-        strong = denoiser(x_t, t, user)                                  # [B, c, h, w]
+        found = strong = denoiser(x_t, t, user)                          # [B, c, h, w]
         known = (user <= null_user)[:, None, None, None]
-        push = (auto_scale - 1.0) * known * (strong - weak(x_t, t, user.clamp(max=null_user)))
+        if known.any():
+            found = found + (auto_scale - 1.0) * known * (strong - weak(x_t, t, user.clamp(max=null_user)))
         if in_interval(t):
-            push += (scale - 1.0) * (strong - denoiser(x_t, t, torch.full_like(user, null_user)))
-        return strong + push
+            found = found + (scale - 1.0) * (strong - denoiser(x_t, t, torch.full_like(user, null_user)))
+        return found
 
     return guided
 
@@ -126,15 +137,15 @@ def lies_in(interval, t, schedule) -> bool:
 def guided_by(config, denoiser, schedule, guide=None):
     """The denoiser that a SamplingConfig asks for.
 
-    guide: what its kind of guidance needs beside the denoiser: for "auto" and "free+auto" the weak denoiser, for
-    "classifier" the classifier, for "free" None. ValueError where it is missing.
+    guide: what its kind of guidance needs beside the denoiser: where it is `by_early` the weak denoiser, for
+    "classifier" the classifier, else None. ValueError where it is missing.
     """
-    if (guide is None) != (config.guidance == "free"):
+    if (guide is not None) != (config.by_early or config.guidance == "classifier"):
         raise ValueError(f"guidance {config.guidance!r} with guide {guide!r}; expected one unless guidance is 'free'")
-    if config.guidance == "free+auto":
+    if config.guidance == "free+auto" and config.by_early:
         return free_and_auto(denoiser, guide, denoiser.network.num_users, config.guidance_scale, config.auto_scale,
                              lambda t: lies_in(config.guidance_interval, t, schedule))
-    if config.guidance == "free":
+    if config.guidance in ("free", "free+auto"):
         guided = classifier_free(denoiser, denoiser.network.num_users, config.guidance_scale)
     elif config.guidance == "auto":
         guided = autoguidance(denoiser, guide, config.guidance_scale)

@@ -196,8 +196,8 @@ def train(task: Task, config: TrainingConfig, folder: Path, *, seed: int, device
         while not state.finished:
             recent.append(optimiser_step(task, state, seed, device))
             logger.tick(state.step)
-            if config.snapshot_at and state.step == max(1, round(config.snapshot_at * config.steps)):
-                state.keep_early()
+            if config.snapshot_at and state.step >= config.snapshot_step:
+                state.keep_early()   # later where the step was already past: begun with other settings
             last = state.step == config.steps
             if last or state.step % LOG_EVERY == 0:
                 logger.log(state.step, **{key: sum(m[key] for m in recent) / len(recent) for key in recent[0]})
@@ -221,7 +221,8 @@ def measure(task: Task, state: TrainingState, logger: Logger) -> None:
     if distributed.is_main():
         metrics = task.validate(state.ema.average)
         logger.log(state.step, **{f"validation_{key}": value for key, value in metrics.items()})
-        state.patience.observe(state.step, metrics, state.ema.average)
+        if state.step > state.config.snapshot_step:   # weights that draw are to be later than those guided away from
+            state.patience.observe(state.step, metrics, state.ema.average)
         if state.patience.ended:
             logger.log(state.step, ended=state.patience.reason())
     state.patience.ended = distributed.any_process(state.patience.ended)   # only the main process has measured

@@ -57,6 +57,9 @@ def open_run(config: Config, data_dir: Path | None, output_dir: Path, num_users:
         raise RequestError(f"--output-dir {output_dir} lies in the data folder {data_dir}, where the run would be "
                            "taken for a user; give a folder outside it")
     check_source(config, output_dir)
+    if config.sampling.by_early and not config.diffusion_training.snapshot_at:
+        raise RequestError("diffusion_training.snapshot_at is 0, so that there will be no early checkpoint for guidance "
+                           f"{config.sampling.guidance}; set it to 0.2, or sampling.guidance to another, such as free")
     make_schedule(config.diffusion)   # refuses noise levels that float32 cannot tell apart
     config = with_perceptual(config, output_dir, lpips_weights)
     folders = read_users(config, resolve_data_dir(config, data_dir, output_dir), output_dir, num_users)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from mdgen.config import SamplingConfig
-from mdgen.diffusion.guidance import PLAIN_SCALE, interval_idle, is_plain
+from mdgen.diffusion.guidance import simplest
 from mdgen.errors import RequestError
 from mdgen.generator import load_guide
 from mdgen.run_folder import RunFolder, write_text
@@ -55,7 +55,7 @@ def sweep(run: RunFolder, real_dir: Path, report_dir: Path, *, device, guidance:
     if per_user < 2:
         raise RequestError(f"--samples-per-user is {per_user}; expected 2 or more, since diversity is between images")
     runs = {config: replace(run, config=replace(run.config, sampling=config))   # checks every value before any work
-            for config in map(effective, asked)}
+            for config in map(simplest, asked)}
     _, vae_hash = run.load_vae(device)
     for at in runs.values():
         load_guide(at, device, vae_hash)   # refuses what is missing before anything is drawn
@@ -76,7 +76,7 @@ def sweep(run: RunFolder, real_dir: Path, report_dir: Path, *, device, guidance:
 
 def summed(asked: list, found: dict) -> dict:
     """A row per setting asked for, the real figures, which are the same for all, and the best row."""
-    seen = [found[effective(config)] for config in asked]
+    seen = [found[simplest(config)] for config in asked]
     rows = [{"scale": config.guidance_scale, "interval": list(config.guidance_interval), **one["generated"],
              "sampler": one["sampler"], "folder": one["folder"]} for config, one in zip(asked, seen)]
     real = {key: seen[0][key] for key in ("held_out", "n", "small_n")}
@@ -88,13 +88,6 @@ def settings(sampling: SamplingConfig, guidance: str, scales, intervals) -> list
     return [replace(sampling, guidance=guidance, guidance_scale=float(scale), guidance_interval=interval)
             for interval in dict.fromkeys(intervals or INTERVALS)
             for scale in sorted(set(scales or SCALES[guidance]))]
-
-
-def effective(sampling: SamplingConfig) -> SamplingConfig:
-    """The same images by the simplest settings: at its plain scale no kind and no interval of guidance matters."""
-    if is_plain(sampling):
-        sampling = replace(sampling, guidance="free", guidance_scale=PLAIN_SCALE["free"])
-    return replace(sampling, guidance_interval=(0.0, 1.0)) if interval_idle(sampling) else sampling
 
 
 def parse_interval(text: str) -> tuple[float, float]:

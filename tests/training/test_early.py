@@ -75,3 +75,5 @@ def test_a_longer_training_keeps_the_first_and_the_default_keeps_none(tmp_path):
     assert early(tmp_path / "a").read_bytes() == before
     fit(tmp_path / "b", replace(CONFIG, snapshot_at=0.0))
     assert not early(tmp_path / "b").exists()
+    fit(tmp_path / "b", replace(CONFIG, steps=20))                  # step 8 is past
+    assert RunState(early(tmp_path / "b")).load()["step"] == 13

@@ -269,6 +269,15 @@ def test_a_rising_held_out_error_ends_training_and_the_best_average_is_kept(tmp_
     assert again.calls == 0 and (tmp_path / "toy" / "state.pt").read_bytes() == before
 
 
+def test_patience_begins_behind_the_early_snapshot(tmp_path):
+    """Else the weights that draw could be earlier than those that they are guided away from, or these be missing."""
+    task = Overtrained([1.0, 2.0, 3.0, 2.5, 2.6, 2.7])
+    train(task, replace(PATIENT, snapshot_at=0.3), tmp_path, seed=3, device=CPU)
+    best = saved(tmp_path)["patience"]["best"]
+    assert (saved(tmp_path)["step"], best["step"], best["error"]) == (24, 16, 2.5)
+    assert RunState(tmp_path / "toy" / "early.pt").load()["step"] == 12
+
+
 @pytest.mark.parametrize("stop_at", [5, 15, 16, 23, 24, 31, 32])
 def test_stopping_and_resuming_changes_neither_the_averages_nor_when_it_ends(tmp_path, stop_at):
     errors = [5.0, 4.0, 4.5, 4.2]
