@@ -51,9 +51,9 @@ def newton_schulz(unet):
     return sum(20 * k * k * n + 10 * k**3 for k, n in sizes)
 
 
-@pytest.mark.parametrize("name, images, budget", [("demo", 120, 20e12), ("small", 400, 100e12)])
+@pytest.mark.parametrize("name, images, budget", [("demo", 120, 20e12), ("small", 400, 105e12)])
 def test_the_work_fits_two_slow_cores(name, images, budget):
-    """At 35 GFLOP/s 20e12 operations take ten minutes, 100e12 take 48: the rest of 12 and 60 is for all else."""
+    """At 35 GFLOP/s 20e12 operations take ten minutes, 105e12 take 50: the rest of 12 and 60 is for all else."""
     config = preset(name)
     vae, unet = networks(config, users=10)
     index = torch.zeros(1, dtype=torch.int64, device="meta")
