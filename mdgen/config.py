@@ -101,7 +101,7 @@ class TrainingConfig:
     schedule: str = "cosine"            # cosine | constant
     weight_decay: float = 0.01
     gradient_clip: float = 1.0          # largest global gradient norm
-    ema_decay: float = 0.999
+    ema_decay: float = 0.999            # after n steps at most (1 + n) / (10 + n): the average warms up
     extra_ema_decays: tuple[float, ...] = ()   # further averages kept beside it: sample.py --weights ema:DECAY
     precision: str = "auto"             # auto | bf16 | fp16 | off
     gradient_checkpointing: bool = False

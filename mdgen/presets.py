@@ -55,7 +55,7 @@ def standard() -> Config:
         vae=replace(FAITHFUL, width=128, blocks=3),
         vae_training=TrainingConfig(steps=2000, learning_rate=2e-3, preview_every=0),
         unet=UNetConfig(channels=(96, 192, 288), attention=(False, True, True), embedding_dim=384),
-        diffusion_training=TrainingConfig(steps=2000, optimizer="muon", learning_rate=1e-3, ema_decay=0.996,
+        diffusion_training=TrainingConfig(steps=2000, optimizer="muon", learning_rate=1e-3, ema_decay=0.995,
                                           preview_every=500, snapshot_at=0.2),
         joint=JOINT,
         joint_training=TrainingConfig(steps=400, learning_rate=5e-4, warmup_steps=20, ema_decay=0.99, preview_every=0),
@@ -77,11 +77,10 @@ def memory() -> Config:
 
 
 def quality() -> Config:
-    """As standard, wider and longer, with a perceptual loss."""
+    """As standard, wider and longer."""
     config = standard()
-    return replace(config, preset="quality", vae=replace(config.vae, perceptual_weight=0.1),
-                   unet=replace(config.unet, channels=(128, 256, 384), embedding_dim=512),
-                   diffusion_training=replace(config.diffusion_training, steps=3000, ema_decay=0.998))
+    return replace(config, preset="quality", unet=replace(config.unet, channels=(128, 256, 384), embedding_dim=512),
+                   diffusion_training=replace(config.diffusion_training, steps=3000, ema_decay=0.997))
 
 
 PRESETS = {make.__name__: make for make in (demo, small, standard, memory, quality)}

@@ -122,6 +122,7 @@ def test_a_wrong_assignment_is_named_with_what_was_expected(assignment, parts):
     ("diffusion_training.extra_ema_decays=0.999", "all different and none ema_decay's 0.999"),
     ("diffusion_training.extra_ema_decays=[0.9,0.9]", "extra_ema_decays is [0.9, 0.9]"),
     ("diffusion_training.extra_ema_decays=[1]", "expected decays from 0 to below 1"),
+    ("diffusion_training.extra_ema_decays=[0.99,0.9995]", "0.999 and 0.9995, which would be the same average"),
     ("vae_training.extra_ema_decays=[0.9]", "set diffusion_training.extra_ema_decays"),
     ("vae_training.patience=2", "set diffusion_training.patience"),
     ("joint_training.patience=2", "joint_training.patience is not used"),
