@@ -29,7 +29,7 @@ SETTINGS = ("vae.reconstruction=l1", "vae.kl_weight=1e-5", "vae_training.learnin
             "unet.channels=[16,32]", "unet.blocks=1", "unet.embedding_dim=32",
             "diffusion_training.steps=130", "diffusion_training.batch_size=8",
             "diffusion_training.preview_every=0", "diffusion_training.save_every=50",
-            "sampling.steps=6", "sampling.guidance=free", "sampling.guidance_scale=2", "sampling.guidance_interval=[0,1]",
+            "sampling.steps=6", "sampling.guidance=free", "sampling.guidance_interval=[0,1]",
             "diffusion_training.ema_decay=0.95", "joint.in_all=false")
 FLAGS = ["--preset", "small", "--resolution", "32", "--device", "cpu",
          *(word for setting in SETTINGS for word in ("--set", setting))]

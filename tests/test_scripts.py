@@ -107,13 +107,13 @@ def test_sample_draws_with_any_average_that_the_run_has_kept(run_script, train, 
 
 
 def test_a_training_that_stands_still_ends_early_and_is_finished(run_script, train, tmp_path, contents, states):
-    """At learning rate 0 no preview can be better than the first."""
+    """At learning rate 0 no preview can be better than the first that counts, behind the snapshot at step 8."""
     argv = settings("vae_training.steps=2", "diffusion_training.steps=40", "diffusion_training.preview_every=2",
                     "diffusion_training.patience=2", "diffusion_training.learning_rate=0")
     assert train(*argv).status == 0
-    assert states(tmp_path / "out")[1]["step"] == 6
+    assert states(tmp_path / "out")[1]["step"] == 14
     log = [json.loads(line) for line in (tmp_path / "out" / "log.jsonl").read_text().splitlines()]
-    assert [entry["step"] for entry in log if "at step 2" in entry.get("ended", "")] == [6]
+    assert [entry["step"] for entry in log if "at step 10" in entry.get("ended", "")] == [14]
     before = contents(tmp_path / "out")
     assert train(*argv).status == 0 and contents(tmp_path / "out") == before
     assert run_script("sample.py", tmp_path / "out", "--samples-per-user", 1, "--users", "ID_2").status == 0
