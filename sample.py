@@ -69,20 +69,29 @@ def open_configured(args):
     if args.eta and sampling.sampler != "ddim":
         raise RequestError(f"--eta is {args.eta}, but sampler {sampling.sampler} has no such setting; add --sampler "
                            "ddim, or leave --eta out")
-    refuse_idle_guidance(args, config)
-    return replace(run, config=config)
+    run = replace(run, config=config)
+    refuse_idle_guidance(args, run)
+    return run
 
 
-def refuse_idle_guidance(args, config):
+def not_trained(args, run) -> set:
+    """Those of --users whom the run was not trained with."""
+    return set(args.users or ()) - set(run.users.names)
+
+
+def refuse_idle_guidance(args, run):
     """RequestError for a kind or an interval of guidance at the scale that does not guide, or where no step would."""
     from mdgen.diffusion.guidance import interval_idle, is_plain
     from mdgen.errors import RequestError
     from mdgen.schedulers import spaced_timesteps
 
-    sampling, levels = config.sampling, config.diffusion.num_timesteps
+    sampling, levels = run.config.sampling, run.config.diffusion.num_timesteps
     with_auto = sampling.guidance == "free+auto"
     if args.auto_scale is not None and not with_auto:
         raise RequestError(f"--auto-scale changes nothing in guidance {sampling.guidance}; add --guidance free+auto, or "
+                           "leave it out")
+    if args.auto_scale is not None and args.users and not_trained(args, run) == set(args.users):
+        raise RequestError("--auto-scale changes nothing for enrolled persons, whom the early checkpoint does not know; "
                            "leave it out")
     given = ["--guidance-interval"] if args.guidance_interval else []
     asks_for_none = args.guidance == "free" and is_plain(sampling)
@@ -108,11 +117,7 @@ def main(argv):
     from mdgen.training.logger import ShowProgress
 
     device = distributed.init_from_environment(args.device)
-    enrolled = set(args.users or ()) - set(run.users.names)
-    if args.auto_scale is not None and enrolled and enrolled == set(args.users):
-        from mdgen.errors import RequestError
-        raise RequestError("--auto-scale changes nothing for enrolled persons, whom the early checkpoint does not know; leave "
-                           "it out")
+    enrolled = not_trained(args, run)
     folder = args.output_dir or (run.path / "samples_enrolled" if enrolled else run.samples)
     rows = sample_users(run, folder, per_user=args.samples_per_user, users=args.users, seed=args.seed,
                         overwrite=args.overwrite, device=device, progress=ShowProgress("draw", "image"),

@@ -81,17 +81,19 @@ def check_averages(config) -> None:
     if len(set(decays)) < len(decays) or not all(0 <= decay < 1 for decay in unet.extra_ema_decays):
         raise RequestError(f"diffusion_training.extra_ema_decays is {list(unet.extra_ema_decays)}; expected decays "
                            f"from 0 to below 1, all different and none ema_decay's {unet.ema_decay}")
-    reached = (unet.steps + 1) / (unet.steps + 10)   # the last decay of an average that warms up, see training/ema.py
-    alike = [decay for decay in decays if decay > reached]
+    reached = unet.steps / (unet.steps + 9)   # the last decay of an average that warms up, see training/ema.py
+    alike = [decay for decay in decays if decay >= reached]
     if unet.extra_ema_decays and len(alike) > 1:
         raise RequestError(f"diffusion_training.ema_decay and extra_ema_decays name {' and '.join(map(str, alike))}, which "
                            f"would be the same average: it warms up, and {unet.steps} steps reach {reached:.4g}; leave all "
                            "but one of them out")
-    if unet.patience and not unet.preview_every:
+    if not unet.patience:
+        return
+    if not unet.preview_every:
         raise RequestError(f"diffusion_training.patience is {unet.patience}, but preview_every is 0, so that nothing "
                            "is measured before the end; set diffusion_training.preview_every")
-    previews = unet.steps // (unet.preview_every or 1) - unet.snapshot_step // (unet.preview_every or 1)
-    if unet.patience and unet.patience >= previews:
+    previews = unet.steps // unet.preview_every - unet.snapshot_step // unet.preview_every
+    if unet.patience >= previews:
         raise RequestError(f"diffusion_training.patience is {unet.patience}, but {unet.steps} steps have only {previews} "
                            "previews to wait for, those up to the early snapshot left out; set a smaller "
                            "diffusion_training.preview_every")

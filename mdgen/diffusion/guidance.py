@@ -16,7 +16,7 @@ def interval_idle(sampling) -> bool:
 
 def is_plain(sampling) -> bool:
     """Whether a SamplingConfig leaves the denoiser as it is, so that kind and interval of guidance change nothing."""
-    return interval_idle(sampling) and (sampling.guidance != "free+auto" or sampling.auto_scale == 1.0)
+    return interval_idle(sampling) and not (sampling.guidance == "free+auto" and sampling.by_early)
 
 
 def simplest(sampling):
@@ -62,12 +62,12 @@ def autoguidance(denoiser, weak, scale: float):
     return guided
 
 
-def free_and_auto(denoiser, weak, null_user: int, scale: float, auto_scale: float, in_interval=lambda t: True):
+def free_and_auto(denoiser, weak, null_user: int, scale: float, auto_scale: float, in_interval):
     """The sum of both pushes: cond + (scale - 1) (cond - uncond) + (auto_scale - 1) (cond - weak).
 
     Classifier-free guidance makes users recognisable, autoguidance gives back the texture and variety that it costs:
     the errors of `weak` are those of `denoiser` enlarged, blur above all. in_interval(t) says where the first acts.
-    Two passes, three in the interval. Who was enrolled later (an index above null_user) is unknown to `weak`, and gets
+    Two passes, three in the interval unless scale is 1. Who was enrolled later (an index above null_user) is unknown to `weak`, and gets
     the first push alone.
     """
     def guided(x_t, t, user):
@@ -75,7 +75,7 @@ def free_and_auto(denoiser, weak, null_user: int, scale: float, auto_scale: floa
         known = (user <= null_user)[:, None, None, None]
         if known.any():
             found = found + (auto_scale - 1.0) * known * (strong - weak(x_t, t, user.clamp(max=null_user)))
-        if in_interval(t):
+        if scale != 1.0 and in_interval(t):
             found = found + (scale - 1.0) * (strong - denoiser(x_t, t, torch.full_like(user, null_user)))
         return found
 

@@ -29,6 +29,7 @@ def init_from_environment(device_type: str | None = None):
     """Join the group that torchrun's variables describe, and return this process's torch.device.
 
     device_type: "cuda", "cpu", or None for CUDA where there is one. Exchange by NCCL on CUDA, else by gloo.
+    Turns TF32 off for the whole process.
     """
     device_type = device_type or ("cuda" if torch.cuda.is_available() else "cpu")
     if device_type == "cuda" and not torch.cuda.is_available():

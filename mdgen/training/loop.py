@@ -191,13 +191,15 @@ def train(task: Task, config: TrainingConfig, folder: Path, *, seed: int, device
         state.save()   # weights of another run, kept as they are
     task.network.train()
     recent: list[dict] = []
+    snapshot_step = config.snapshot_step   # 0 once it is kept
     logger = Logger(folder / "log.jsonl", task.name, config.steps, resume_step=state.step)
     with InterruptGuard() as interrupt, logger:
         while not state.finished:
             recent.append(optimiser_step(task, state, seed, device))
             logger.tick(state.step)
-            if config.snapshot_at and state.step >= config.snapshot_step:
-                state.keep_early()   # later where the step was already past: begun with other settings
+            if snapshot_step and state.step >= snapshot_step:   # past it where training was begun with other settings
+                state.keep_early()
+                snapshot_step = 0
             last = state.step == config.steps
             if last or state.step % LOG_EVERY == 0:
                 logger.log(state.step, **{key: sum(m[key] for m in recent) / len(recent) for key in recent[0]})

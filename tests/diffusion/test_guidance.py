@@ -129,6 +129,12 @@ def test_autoguidance_is_the_closed_form_and_one_is_the_strong_model_at_its_pric
     assert torch.allclose(found, expected, atol=1e-4)
 
 
+def test_free_and_auto_at_scale_one_leave_the_null_user_out():
+    strong, weak, x = Known(), Known(), torch.randn(3, 2, 2, 4)
+    free_and_auto(strong, weak, NULL, 1.0, 1.5, lambda t: True)(x, torch.tensor([2, 3, 4]), torch.tensor([2, 0, 1]))
+    assert sum(strong.sizes) == sum(weak.sizes) == 3
+
+
 @pytest.mark.parametrize("inside", [True, False])
 def test_free_and_auto_add_their_pushes_and_who_was_enrolled_gets_the_first(inside):
     strong, weak = Known(), Known()

@@ -118,7 +118,7 @@ def test_an_enrolled_person_is_drawn_by_name_and_by_an_embedding_of_their_own(jo
     assert index["New"] == 4 and all(not torch.allclose(outputs[4], other, atol=1e-3) for other in outputs[:4])
 
 
-def test_the_early_checkpoint_guides_those_it_knows_alone(joined_once):
+def test_the_early_checkpoint_guides_those_it_knows_alone(joined_once, run_script, line_of, tmp_path):
     def drawn(**sampling):
         run = RunFolder.open(joined_once)
         sampling = replace(run.config.sampling, guidance_scale=2.0, **sampling)
@@ -130,6 +130,8 @@ def test_the_early_checkpoint_guides_those_it_knows_alone(joined_once):
     assert torch.allclose(free[1], both[1], atol=1e-4) and not torch.allclose(free[0], both[0], atol=0.05)
     with pytest.raises(RequestError, match="knows the 3 users of .* not New"):
         drawn(guidance="auto")
+    flags = ["--users", "New", "--guidance", "free+auto", "--auto-scale", "2", "--output-dir", tmp_path / "s"]
+    assert "changes nothing for enrolled persons" in line_of(run_script("sample.py", joined_once, *flags), 2)
 
 
 def test_without_names_the_runs_own_users_are_drawn(joined, tmp_path):
