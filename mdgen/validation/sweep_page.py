@@ -63,7 +63,7 @@ def render(results: dict) -> str:
     return page("Sweep of guidance", f"<h1>Guidance {escape(results['guidance'])}: how strong, and where</h1>"
                 f"<p><strong>{escape(found)}.</strong> The rule: {escape(results['rule'])}.</p>"
                 "<p>Too weak, and users are not recognised; too strong, and images of one user are all alike. Within: "
-                "the share of noise levels at which guidance acts, of free+auto its first part, 0 clean to 1 noise. Judged by a classifier trained "
-                f"on real images alone. {escape(count_line(results))}.</p>{charts}"
+                "the share of noise levels at which guidance acts, of free+auto its first part, 0 clean to 1 noise. Judged by a "
+                f"classifier trained on real images alone. {escape(count_line(results))}.</p>{charts}"
                 + table(["scale", "within", *FIGURES], cells(results))
                 + f"<footer><code>{escape(results['command'])}</code></footer>")
