@@ -85,7 +85,7 @@ def judge_samples(args, path, command) -> bool:
     from mdgen.errors import RequestError
     from mdgen.models.inception import find_inception_weights, load_inception
     from mdgen.run_folder import RunFolder
-    from mdgen.training import distributed
+    from mdgen import distributed
     from mdgen.training.logger import ShowProgress
     from mdgen.validation.evaluate_samples import evaluate_samples, summary
     from mdgen.validation.verdict import PASSED, parse_thresholds
@@ -112,7 +112,7 @@ def judge_samples(args, path, command) -> bool:
 
 def judge_vae(args, path, command) -> bool:
     from mdgen.run_folder import RunFolder
-    from mdgen.training import distributed
+    from mdgen import distributed
     from mdgen.training.logger import ShowProgress
     from mdgen.validation.evaluate_vae import evaluate_vae, vae_summary
 
@@ -130,7 +130,7 @@ def judge_vae(args, path, command) -> bool:
 
 def sweep_guidance(args, path, command) -> bool:
     from mdgen.run_folder import RunFolder
-    from mdgen.training import distributed
+    from mdgen import distributed
     from mdgen.training.logger import ShowProgress
     from mdgen.validation.sweep import parse_interval, sweep
     from mdgen.validation.sweep_page import sweep_summary
@@ -150,7 +150,7 @@ def sweep_guidance(args, path, command) -> bool:
 
 
 def check(args, path, command) -> bool:
-    from mdgen.training import distributed
+    from mdgen import distributed
     from mdgen.validation.check_run import check_run, check_summary
 
     findings = check_run(path, distributed.init_from_environment(args.device))

@@ -113,7 +113,7 @@ def main(argv):
     args = parser().parse_args(argv)
     run = open_configured(args)
     from mdgen.sampling import sample_users
-    from mdgen.training import distributed
+    from mdgen import distributed
     from mdgen.training.logger import ShowProgress
 
     device = distributed.init_from_environment(args.device)

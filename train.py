@@ -109,7 +109,8 @@ def main(argv):
         raise RequestError(f"train.py {args.stage} ({LATER[args.stage]}) is not in this version; "
                            f"expected one of {', '.join(STAGES)}")
     refuse_idle_flags(args)
-    from mdgen.training import distributed, pipeline
+    from mdgen.training import pipeline
+    from mdgen import distributed
 
     if args.stage == "enroll":
         return enroll(args)
@@ -148,7 +149,7 @@ def enroll(args):
     from mdgen.config import override
     from mdgen.errors import RequestError
     from mdgen.run_folder import RunFolder
-    from mdgen.training import distributed
+    from mdgen import distributed
     from mdgen.training.embedding import enroll
     from mdgen.training.logger import read_log
 

@@ -23,7 +23,7 @@ from mdgen.errors import RequestError
 from mdgen.presets import preset
 from mdgen.run_folder import RunFolder
 from mdgen.sampling import sample_users
-from mdgen.training import distributed
+from mdgen import distributed
 from mdgen.training.embedding import enroll
 from mdgen.training.logger import ShowProgress
 from mdgen.training.pipeline import open_run, read_users, train_stages

@@ -18,7 +18,7 @@ from mdgen.data.user_folders import check_names
 from mdgen.diffusion.objective import Denoiser, make_schedule
 from mdgen.errors import RequestError, naming
 from mdgen.models import VAE, LatentClassifier, UNet
-from mdgen.training import distributed
+from mdgen import distributed
 from mdgen.training.run_state import RunState, check_bound, fingerprint
 
 # Settings that a resumed run may change: they touch what comes after training, or how long and how often.

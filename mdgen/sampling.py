@@ -19,7 +19,7 @@ from mdgen.enrolled import enrolled_names, with_enrolled
 from mdgen.errors import RequestError
 from mdgen.generator import load_generator
 from mdgen.run_folder import RunFolder, refuse_file, write_text
-from mdgen.training import distributed
+from mdgen import distributed
 
 MANIFEST = "manifest.csv"
 SHEET_COLUMNS = 8

@@ -23,7 +23,7 @@ from PIL import Image
 from mdgen import commandline
 from mdgen.data.colormap import COLORMAPS, to_color
 from mdgen.data.data_sheet import data_sheet
-from mdgen.data.whole_folder import whole_or_nothing
+from mdgen.files import whole_or_nothing
 from mdgen.errors import RequestError, RunError, check_number
 from mdgen.radar.gait import Walker
 from mdgen.radar.population import draw_walkers

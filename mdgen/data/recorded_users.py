@@ -23,7 +23,7 @@ from mdgen.data.colormap import COLORMAPS, to_color
 from mdgen.data.image_files import shown
 from mdgen.data.splits import WINDOW_COLUMNS, WINDOWS_FILE
 from mdgen.data.user_folders import check_names, entries_of, natural_key
-from mdgen.data.whole_folder import whole_or_nothing
+from mdgen.files import whole_or_nothing
 from mdgen.errors import RequestError
 from mdgen.radar.echo import Radar
 from mdgen.radar.recording_files import SUFFIXES

@@ -15,7 +15,7 @@ from mdgen.diffusion.guidance import without_guide
 from mdgen.diffusion.objective import Denoiser, diffusion_loss, make_schedule
 from mdgen.errors import RequestError
 from mdgen.run_folder import RunFolder
-from mdgen.training import distributed
+from mdgen import distributed
 from mdgen.training.gradient_checkpointing import checkpointed
 from mdgen.training.initialise import take_unet
 from mdgen.training.loop import step_seed, train

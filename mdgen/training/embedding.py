@@ -24,7 +24,7 @@ from mdgen.errors import RequestError
 from mdgen.generator import Generator, load_generator
 from mdgen.models.unet import WithUsers
 from mdgen.run_folder import RunFolder
-from mdgen.training import distributed
+from mdgen import distributed
 from mdgen.training.gradient_checkpointing import checkpointed
 from mdgen.training.loop import step_seed, train
 

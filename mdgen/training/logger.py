@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from mdgen.errors import naming
-from mdgen.training.distributed import is_main
+from mdgen.distributed import is_main
 
 
 class Progress:

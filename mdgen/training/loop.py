@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from mdgen.config import TrainingConfig
-from mdgen.training import distributed
+from mdgen import distributed
 from mdgen.training.amp import MixedPrecision
 from mdgen.training.ema import EMA
 from mdgen.training.interrupt import InterruptGuard

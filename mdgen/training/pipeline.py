@@ -9,7 +9,7 @@ from mdgen.data.user_folders import UserFolders, expect_users, list_users
 from mdgen.diffusion.objective import make_schedule
 from mdgen.errors import RequestError
 from mdgen.run_folder import RunFolder, Users, read_config, refuse_file
-from mdgen.training import distributed
+from mdgen import distributed
 from mdgen.training.diffusion import train_diffusion
 from mdgen.training.guide import train_classifier
 from mdgen.training.image_loss import resolve_perceptual

@@ -17,7 +17,7 @@ from mdgen.data.splits import Split
 from mdgen.losses.autoencoder import kl_divergence
 from mdgen.losses.perceptual import MIN_SIZE, classifier_distance, find_lpips_weights, load_lpips
 from mdgen.run_folder import RunFolder, write_text
-from mdgen.training import distributed
+from mdgen import distributed
 from mdgen.training.run_state import fingerprint
 from mdgen.validation.image_sets import read_split
 from mdgen.validation.features import judge_images

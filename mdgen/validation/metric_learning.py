@@ -16,7 +16,7 @@ from mdgen.data.transforms import augment
 from mdgen.losses.metric_learning import (batch_pairs, contrastive_loss, semi_hard_triplets,
                                           supervised_contrastive_loss, triplet_loss)
 from mdgen.models.siamese import SiameseNetwork
-from mdgen.training import distributed
+from mdgen import distributed
 from mdgen.training.classifier import AUGMENTATION, IdentityTask, outputs, train_kept
 from mdgen.validation.judges import training_key
 from mdgen.validation.verification import verification

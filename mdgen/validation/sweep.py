@@ -13,7 +13,7 @@ from mdgen.errors import RequestError
 from mdgen.generator import load_guide
 from mdgen.run_folder import RunFolder, write_text
 from mdgen.sampling import read_manifest, sample_users
-from mdgen.training import distributed
+from mdgen import distributed
 from mdgen.validation.cache import content_key
 from mdgen.validation.distribution import compare
 from mdgen.validation.evaluate_samples import diversity, texture

@@ -6,7 +6,7 @@ import numpy as np
 
 from mdgen.config import EvaluationConfig
 from mdgen.data.splits import Split
-from mdgen.training import distributed
+from mdgen import distributed
 from mdgen.training.classifier import new_classifier_task, train_kept
 from mdgen.validation.judges import training_key
 

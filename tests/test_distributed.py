@@ -13,10 +13,10 @@ import torch
 
 from mdgen.config import TrainingConfig
 from mdgen.sampling import read_manifest
-from mdgen.training import distributed
+from mdgen import distributed
 from mdgen.training.loop import train
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 TOY = """
 class Toy:
@@ -47,7 +47,7 @@ import torch
 import train, sample
 from mdgen import commandline
 from mdgen.config import TrainingConfig
-from mdgen.training import distributed
+from mdgen import distributed
 from mdgen.training.loop import Interrupted, train as train_loop
 from pathlib import Path
 
