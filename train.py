@@ -68,7 +68,7 @@ def configure(args):
     """The preset with the command line's changes."""
     from mdgen.config import override
     from mdgen.errors import RequestError
-    from mdgen.presets import preset
+    from mdgen.config.presets import preset
     from mdgen.training.initialise import with_source
     from mdgen.training.pipeline import with_batch_size
 

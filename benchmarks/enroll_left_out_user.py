@@ -20,7 +20,7 @@ from mdgen.config import Config, override
 from mdgen.data.splits import WINDOWS_FILE, Split
 from mdgen.data.user_folders import UserFolders
 from mdgen.errors import RequestError
-from mdgen.presets import preset
+from mdgen.config.presets import preset
 from mdgen.run_folder import RunFolder
 from mdgen.sampling import sample_users
 from mdgen import distributed

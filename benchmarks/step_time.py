@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from mdgen.presets import preset
+from mdgen.config.presets import preset
 from mdgen.run_folder import RunFolder, Users
 
 REPEATS = 5

@@ -6,7 +6,7 @@ import torch
 
 from mdgen.config import override
 from mdgen.errors import RequestError, RunError
-from mdgen.presets import small
+from mdgen.config.presets import small
 from mdgen.run_folder import RunFolder, Users
 from mdgen.training.run_state import RunState, fingerprint
 

@@ -5,7 +5,7 @@ import torch
 
 from mdgen.config import Config, override
 from mdgen.models import VAE, UNet
-from mdgen.presets import preset
+from mdgen.config.presets import preset
 from mdgen.run_folder import Users
 from mdgen.training.dry_run import dry_run
 

@@ -10,7 +10,7 @@ from mdgen.diffusion.objective import Denoiser, diffusion_loss, make_schedule
 from mdgen.enrolled import enrolled_names, with_enrolled
 from mdgen.errors import RequestError
 from mdgen.generator import Generator, load_generator
-from mdgen.presets import small
+from mdgen.config.presets import small
 from mdgen.run_folder import RunFolder, Users
 from mdgen.sampling import read_manifest, sample_users
 from mdgen.training.embedding import EmbeddingTask, enroll

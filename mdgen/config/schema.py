@@ -11,7 +11,7 @@ import math
 import typing
 from dataclasses import dataclass, field
 
-from mdgen.config_check import check
+from mdgen.config.checks import check
 from mdgen.errors import RequestError
 
 

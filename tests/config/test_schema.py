@@ -5,7 +5,7 @@ import pytest
 
 from mdgen.config import Config, TrainingConfig, override
 from mdgen.errors import RequestError
-from mdgen.presets import PRESETS
+from mdgen.config.presets import PRESETS
 
 
 def refusal(make):

@@ -6,7 +6,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mdgen.errors import RequestError
 from mdgen.models import VAE, UNet
-from mdgen.presets import PRESETS, preset
+from mdgen.config.presets import PRESETS, preset
 from mdgen.schedulers import spaced_timesteps
 from mdgen.training.optimizer import hidden_convolutions
 
