@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from mdgen.config import SamplingConfig
-from mdgen.data.pictures import grid, to_pixels, write_png
+from mdgen.data.image_io import grid, to_pixels, write_png
 from mdgen.data.user_folders import EXTENSIONS
 from mdgen.diffusion.generate import image_seed
 from mdgen.diffusion.guidance import simplest

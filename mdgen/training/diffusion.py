@@ -7,7 +7,7 @@ import torch
 
 from mdgen.data.copies import CopyRate
 from mdgen.data.latents import LatentCache, encode_latents
-from mdgen.data.pictures import save_rows
+from mdgen.data.image_io import save_rows
 from mdgen.data.splits import Split
 from mdgen.data.transforms import apply_changes, draw_changes
 from mdgen.diffusion.generate import generate, image_seed

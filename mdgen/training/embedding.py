@@ -13,7 +13,7 @@ from torch import nn
 
 from mdgen.config import TrainingConfig
 from mdgen.data.latents import encode_latents
-from mdgen.data.pictures import save_rows
+from mdgen.data.image_io import save_rows
 from mdgen.data.splits import digests
 from mdgen.data.user_folders import read_folder
 from mdgen.diffusion.generate import generate, image_seed

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from mdgen.data.pictures import save_rows
+from mdgen.data.image_io import save_rows
 from mdgen.data.splits import Split
 from mdgen.data.transforms import augment
 from mdgen.losses.autoencoder import kl_divergence

@@ -12,7 +12,7 @@ import torch
 
 from mdgen import __version__
 from mdgen.data.latents import LatentStatistics
-from mdgen.data.pictures import grid, to_pixels, write_png
+from mdgen.data.image_io import grid, to_pixels, write_png
 from mdgen.data.splits import Split
 from mdgen.losses.autoencoder import kl_divergence
 from mdgen.losses.perceptual import MIN_SIZE, classifier_distance, find_lpips_weights, load_lpips

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mdgen.data.pictures import grid, to_pixels, write_png
+from mdgen.data.image_io import grid, to_pixels, write_png
 from mdgen.errors import RunError
 from mdgen.run_folder import write_text
 from mdgen.validation.report_page import render

@@ -5,7 +5,7 @@ import torch
 
 from mdgen.config import DiffusionConfig, SamplingConfig
 from mdgen.data.latents import LatentStatistics
-from mdgen.data.pictures import to_pixels
+from mdgen.data.image_io import to_pixels
 from mdgen.diffusion.generate import generate, image_seed
 from mdgen.diffusion.objective import Denoiser, make_schedule
 from mdgen.models import VAE, UNet

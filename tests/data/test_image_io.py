@@ -5,9 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from mdgen.data import pictures
+from mdgen.data import image_io as pictures
 from mdgen.data.colormap import color_table, to_levels
-from mdgen.data.pictures import grid, save_rows, to_pixels, write_png
+from mdgen.data.image_io import grid, save_rows, to_pixels, write_png
 
 
 def levels_as_images(levels):
