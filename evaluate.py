@@ -84,7 +84,7 @@ def main(argv):
 def judge_samples(args, path, command) -> bool:
     from mdgen.errors import RequestError
     from mdgen.models.inception import find_inception_weights, load_inception
-    from mdgen.run_folder import RunFolder
+    from mdgen.runs.folder import RunFolder
     from mdgen import distributed
     from mdgen.training.logger import ShowProgress
     from mdgen.validation.evaluate_samples import evaluate_samples, summary
@@ -111,7 +111,7 @@ def judge_samples(args, path, command) -> bool:
 
 
 def judge_vae(args, path, command) -> bool:
-    from mdgen.run_folder import RunFolder
+    from mdgen.runs.folder import RunFolder
     from mdgen import distributed
     from mdgen.training.logger import ShowProgress
     from mdgen.validation.evaluate_vae import evaluate_vae, vae_summary
@@ -129,7 +129,7 @@ def judge_vae(args, path, command) -> bool:
 
 
 def sweep_guidance(args, path, command) -> bool:
-    from mdgen.run_folder import RunFolder
+    from mdgen.runs.folder import RunFolder
     from mdgen import distributed
     from mdgen.training.logger import ShowProgress
     from mdgen.validation.sweep import parse_interval, sweep

@@ -52,7 +52,7 @@ def parser():
 def open_configured(args):
     """The run with the command line's sampling settings."""
     from mdgen.errors import RequestError
-    from mdgen.run_folder import RunFolder
+    from mdgen.runs.folder import RunFolder
 
     path = commandline.run_argument(args, "sample.py runs/demo")
     if args.samples_per_user < 1:
@@ -112,7 +112,7 @@ def refuse_idle_guidance(args, run):
 def main(argv):
     args = parser().parse_args(argv)
     run = open_configured(args)
-    from mdgen.sampling import sample_users
+    from mdgen.runs.draw import sample_users
     from mdgen import distributed
     from mdgen.training.logger import ShowProgress
 

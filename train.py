@@ -148,7 +148,7 @@ def refuse_idle_flags(args):
 def enroll(args):
     from mdgen.config import override
     from mdgen.errors import RequestError
-    from mdgen.run_folder import RunFolder
+    from mdgen.runs.folder import RunFolder
     from mdgen import distributed
     from mdgen.training.embedding import enroll
     from mdgen.training.logger import read_log
@@ -174,7 +174,7 @@ def enroll(args):
 
 def show_dry_run(args, config, device):
     from mdgen.errors import RequestError
-    from mdgen.run_folder import Users
+    from mdgen.runs.folder import Users
     from mdgen.training.dry_run import dry_run
     from mdgen.training.initialise import check_source
     from mdgen.training.pipeline import read_users

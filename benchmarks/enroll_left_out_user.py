@@ -21,8 +21,8 @@ from mdgen.data.splits import WINDOWS_FILE, Split
 from mdgen.data.user_folders import UserFolders
 from mdgen.errors import RequestError
 from mdgen.config.presets import preset
-from mdgen.run_folder import RunFolder
-from mdgen.sampling import sample_users
+from mdgen.runs.folder import RunFolder
+from mdgen.runs.draw import sample_users
 from mdgen import distributed
 from mdgen.training.embedding import enroll
 from mdgen.training.logger import ShowProgress

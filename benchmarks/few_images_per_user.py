@@ -24,8 +24,8 @@ from mdgen.data.splits import Split
 from mdgen.data.user_folders import UserFolders
 from mdgen.errors import RequestError
 from mdgen.config.presets import preset
-from mdgen.run_folder import RunFolder
-from mdgen.sampling import sample_users
+from mdgen.runs.folder import RunFolder
+from mdgen.runs.draw import sample_users
 from mdgen import distributed
 from mdgen.training.initialise import check_source, with_source
 from mdgen.training.pipeline import open_run, read_users, train_stages

@@ -16,7 +16,7 @@ from PIL import Image, ImageFilter
 
 from mdgen.data.demo import write_demo_users
 from mdgen.config.presets import preset
-from mdgen.run_folder import RunFolder, Users
+from mdgen.runs.folder import RunFolder, Users
 from mdgen.validation.evaluate_samples import evaluate_samples
 from mdgen.validation.verdict import FAILED, NOT_MEASURED
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from mdgen.config.presets import preset
-from mdgen.run_folder import RunFolder, Users
+from mdgen.runs.folder import RunFolder, Users
 
 REPEATS = 5
 

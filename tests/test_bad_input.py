@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mdgen.sampling import read_manifest
+from mdgen.runs.draw import read_manifest
 
 
 # --- wrong requests ---

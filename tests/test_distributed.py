@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from mdgen.config import TrainingConfig
-from mdgen.sampling import read_manifest
+from mdgen.runs.draw import read_manifest
 from mdgen import distributed
 from mdgen.training.loop import train
 

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from mdgen.config import Config
-from mdgen.sampling import read_manifest
+from mdgen.runs.draw import read_manifest
 
 ROOT = Path(__file__).resolve().parents[1]
 

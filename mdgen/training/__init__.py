@@ -7,6 +7,6 @@ radar, data, models, losses, schedulers and diffusion imports from here.
 from mdgen.training.amp import MixedPrecision
 from mdgen.training.ema import EMA
 from mdgen.training.gradient_checkpointing import checkpointed
-from mdgen.training.run_state import RunState
+from mdgen.runs.checkpoint import RunState
 
 __all__ = ["EMA", "MixedPrecision", "RunState", "checkpointed"]

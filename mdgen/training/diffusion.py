@@ -14,7 +14,7 @@ from mdgen.diffusion.generate import generate, image_seed
 from mdgen.diffusion.guidance import without_guide
 from mdgen.diffusion.objective import Denoiser, diffusion_loss, make_schedule
 from mdgen.errors import RequestError
-from mdgen.run_folder import RunFolder
+from mdgen.runs.folder import RunFolder
 from mdgen import distributed
 from mdgen.training.gradient_checkpointing import checkpointed
 from mdgen.training.initialise import take_unet

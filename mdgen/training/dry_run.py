@@ -16,7 +16,7 @@ from mdgen.data.latents import LatentCache, LatentStatistics
 from mdgen.diffusion.objective import Denoiser
 from mdgen.losses.perceptual import LPIPS, classifier_distance
 from mdgen.models import UserClassifier
-from mdgen.run_folder import RunFolder, Users, listing
+from mdgen.runs.folder import RunFolder, Users, listing
 from mdgen.training.diffusion import DiffusionTask
 from mdgen.training.gradient_checkpointing import checkpointed
 from mdgen.training.image_loss import ImageLoss, new_adversary

@@ -19,11 +19,11 @@ from mdgen.data.user_folders import read_folder
 from mdgen.diffusion.generate import generate, image_seed
 from mdgen.diffusion.guidance import without_guide
 from mdgen.diffusion.objective import Denoiser, diffusion_loss
-from mdgen.enrolled import Enrolment, check_new_name, enrolment_folder
+from mdgen.runs.enrolled import Enrolment, check_new_name, enrolment_folder
 from mdgen.errors import RequestError
-from mdgen.generator import Generator, load_generator
+from mdgen.runs.pipeline import Generator, load_generator
 from mdgen.models.unet import WithUsers
-from mdgen.run_folder import RunFolder
+from mdgen.runs.folder import RunFolder
 from mdgen import distributed
 from mdgen.training.gradient_checkpointing import checkpointed
 from mdgen.training.loop import step_seed, train

@@ -10,7 +10,7 @@ from mdgen.data.splits import Split
 from mdgen.errors import RequestError
 from mdgen.losses.autoencoder import reconstruction_error
 from mdgen.losses.perceptual import MIN_SIZE, classifier_distance, find_lpips_weights, load_lpips
-from mdgen.run_folder import RunFolder
+from mdgen.runs.folder import RunFolder
 from mdgen.training.adversary import Adversary
 from mdgen.training.classifier import new_classifier_task, train_kept
 

@@ -15,8 +15,8 @@ import torch
 
 from mdgen.config import Config, InitConfig
 from mdgen.errors import RequestError
-from mdgen.generator import load_generator
-from mdgen.run_folder import RunFolder, flatten, read_config
+from mdgen.runs.pipeline import load_generator
+from mdgen.runs.folder import RunFolder, flatten, read_config
 
 MUST_FIT = ("data.height", "data.width", "vae.down_factor", "vae.latent_channels", "vae.width", "vae.blocks",
             "unet.channels", "unet.blocks", "unet.attention", "unet.embedding_dim", "diffusion.schedule",

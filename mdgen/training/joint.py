@@ -15,15 +15,15 @@ from torch import nn
 from mdgen.data.latents import LatentCache
 from mdgen.data.splits import Split
 from mdgen.diffusion.objective import Denoiser, diffusion_loss, make_schedule
-from mdgen.generator import joint_hash
+from mdgen.runs.pipeline import joint_hash
 from mdgen.losses.autoencoder import reconstruction_error
 from mdgen.losses.texture import texture_distance
-from mdgen.run_folder import RunFolder
+from mdgen.runs.folder import RunFolder
 from mdgen.training.diffusion import DiffusionTask, cache_latents
 from mdgen.training.gradient_checkpointing import checkpointed
 from mdgen.training.image_loss import ImageLoss, new_image_loss
 from mdgen.training.loop import train
-from mdgen.training.run_state import weights_hash
+from mdgen.runs.checkpoint import weights_hash
 
 
 class JointTask:

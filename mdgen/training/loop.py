@@ -20,7 +20,7 @@ from mdgen.training.logger import Logger
 from mdgen.training.lr_schedule import learning_rate
 from mdgen.training.optimizer import make_optimizer
 from mdgen.training.patience import Patience
-from mdgen.training.run_state import RunState, check_bound
+from mdgen.runs.checkpoint import RunState, check_bound
 
 LOG_EVERY = 10   # steps that one line of log.jsonl averages
 

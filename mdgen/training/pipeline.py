@@ -8,7 +8,7 @@ from mdgen.data.splits import Split
 from mdgen.data.user_folders import UserFolders, expect_users, list_users
 from mdgen.diffusion.objective import make_schedule
 from mdgen.errors import RequestError
-from mdgen.run_folder import RunFolder, Users, read_config, refuse_file
+from mdgen.runs.folder import RunFolder, Users, read_config, refuse_file
 from mdgen import distributed
 from mdgen.training.diffusion import train_diffusion
 from mdgen.training.guide import train_classifier

@@ -8,7 +8,7 @@ from mdgen.data.image_io import save_rows
 from mdgen.data.splits import Split
 from mdgen.data.transforms import augment
 from mdgen.losses.autoencoder import kl_divergence
-from mdgen.run_folder import RunFolder
+from mdgen.runs.folder import RunFolder
 from mdgen.training.gradient_checkpointing import checkpointed
 from mdgen.training.image_loss import ImageLoss, new_image_loss
 from mdgen.training.initialise import take_vae

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mdgen.run_folder import write_text
+from mdgen.runs.folder import write_text
 
 
 class Cache:

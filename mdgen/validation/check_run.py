@@ -7,10 +7,10 @@ import torch
 
 from mdgen.data.latents import LatentCache, LatentStatistics
 from mdgen.errors import RequestError, RunError
-from mdgen.generator import load_generator
-from mdgen.run_folder import RunFolder, listing
-from mdgen.sampling import MANIFEST, read_manifest
-from mdgen.training.run_state import RunState, check_bound, first_line
+from mdgen.runs.pipeline import load_generator
+from mdgen.runs.folder import RunFolder, listing
+from mdgen.runs.draw import MANIFEST, read_manifest
+from mdgen.runs.checkpoint import RunState, check_bound, first_line
 from mdgen.validation import check_working
 from mdgen.validation.check_working import NeedsAnother, Parts
 

@@ -12,8 +12,8 @@ from mdgen.data.splits import Split
 from mdgen.diffusion.generate import generate, image_seed
 from mdgen.diffusion.objective import make_schedule
 from mdgen.errors import RequestError, RunError
-from mdgen.generator import load_guide
-from mdgen.run_folder import Users, check_same_images
+from mdgen.runs.pipeline import load_guide
+from mdgen.runs.folder import Users, check_same_images
 from mdgen.schedulers import spaced_timesteps
 from mdgen.schedulers.noise_schedule import PREDICTIONS
 from mdgen.training.pipeline import read_users

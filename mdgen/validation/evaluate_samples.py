@@ -11,9 +11,9 @@ import numpy as np
 from mdgen import __version__
 from mdgen.data.copies import INDEPENDENT_GAP
 from mdgen.data.image_axes import find_axes
-from mdgen.run_folder import RunFolder
+from mdgen.runs.folder import RunFolder
 from mdgen import distributed
-from mdgen.training.run_state import fingerprint
+from mdgen.runs.checkpoint import fingerprint
 from mdgen.validation.cache import Cache, content_key
 from mdgen.validation.distribution import distribution
 from mdgen.validation.diversity import ratios, user_diversity

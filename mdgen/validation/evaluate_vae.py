@@ -16,9 +16,9 @@ from mdgen.data.image_io import grid, to_pixels, write_png
 from mdgen.data.splits import Split
 from mdgen.losses.autoencoder import kl_divergence
 from mdgen.losses.perceptual import MIN_SIZE, classifier_distance, find_lpips_weights, load_lpips
-from mdgen.run_folder import RunFolder, write_text
+from mdgen.runs.folder import RunFolder, write_text
 from mdgen import distributed
-from mdgen.training.run_state import fingerprint
+from mdgen.runs.checkpoint import fingerprint
 from mdgen.validation.image_sets import read_split
 from mdgen.validation.features import judge_images
 from mdgen.validation.latent_statistics import latent_statistics

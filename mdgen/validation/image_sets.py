@@ -8,8 +8,8 @@ import torch
 from mdgen.data.splits import Split
 from mdgen.data.user_folders import UserFolders, list_users
 from mdgen.errors import RequestError
-from mdgen.run_folder import RunFolder, listing
-from mdgen.sampling import MANIFEST, read_manifest
+from mdgen.runs.folder import RunFolder, listing
+from mdgen.runs.draw import MANIFEST, read_manifest
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import torch
 from mdgen.config import SamplingConfig
 from mdgen.diffusion.guidance import simplest
 from mdgen.errors import RequestError
-from mdgen.generator import load_guide
-from mdgen.run_folder import RunFolder, write_text
-from mdgen.sampling import read_manifest, sample_users
+from mdgen.runs.pipeline import load_guide
+from mdgen.runs.folder import RunFolder, write_text
+from mdgen.runs.draw import read_manifest, sample_users
 from mdgen import distributed
 from mdgen.validation.cache import content_key
 from mdgen.validation.distribution import compare

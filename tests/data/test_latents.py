@@ -4,7 +4,7 @@ import torch
 from mdgen.data.latents import LatentCache, LatentStatistics, encode_latents
 from mdgen.errors import RequestError
 from mdgen.models import VAE
-from mdgen.training.run_state import RunState, fingerprint
+from mdgen.runs.checkpoint import RunState, fingerprint
 
 NAMES = ["ID_1", "ID_2"]
 

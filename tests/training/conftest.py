@@ -3,7 +3,7 @@ import pytest
 from mdgen.config import DataConfig
 from mdgen.data.splits import Split
 from mdgen.data.user_folders import UserFolders
-from mdgen.run_folder import RunFolder
+from mdgen.runs.folder import RunFolder
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from mdgen.config import AdversaryConfig, TrainingConfig
 from mdgen.training.adversary import Adversary
 from mdgen.training.image_loss import ImageLoss
 from mdgen.training.loop import train
-from mdgen.training.run_state import RunState
+from mdgen.runs.checkpoint import RunState
 
 CPU = torch.device("cpu")
 CONFIG = AdversaryConfig(weight=0.5, width=4, depth=2, start=0.25, ramp=0.25)

@@ -10,7 +10,7 @@ from mdgen.data.splits import Split
 from mdgen.data.transforms import apply_changes
 from mdgen.data.user_folders import UserFolders
 from mdgen.errors import RequestError
-from mdgen.run_folder import RunFolder
+from mdgen.runs.folder import RunFolder
 from mdgen.training.diffusion import DiffusionTask, cache_latents
 from mdgen.training.gradient_checkpointing import checkpointed
 

@@ -6,7 +6,7 @@ import torch
 from mdgen.config import Config, override
 from mdgen.models import VAE, UNet
 from mdgen.config.presets import preset
-from mdgen.run_folder import Users
+from mdgen.runs.folder import Users
 from mdgen.training.dry_run import dry_run
 
 CPU = torch.device("cpu")

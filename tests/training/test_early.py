@@ -8,7 +8,7 @@ from torch import nn
 
 from mdgen.config import TrainingConfig
 from mdgen.training.loop import Interrupted, train
-from mdgen.training.run_state import RunState
+from mdgen.runs.checkpoint import RunState
 
 # the average is kept at step 5, which no save falls on
 CONFIG = TrainingConfig(steps=12, batch_size=4, learning_rate=0.05, warmup_steps=2, schedule="constant",

@@ -7,16 +7,16 @@ import torch
 from mdgen.config import TrainingConfig, override
 from mdgen.data.latents import encode_latents
 from mdgen.diffusion.objective import Denoiser, diffusion_loss, make_schedule
-from mdgen.enrolled import enrolled_names, with_enrolled
+from mdgen.runs.enrolled import enrolled_names, with_enrolled
 from mdgen.errors import RequestError
-from mdgen.generator import Generator, load_generator
+from mdgen.runs.pipeline import Generator, load_generator
 from mdgen.config.presets import small
-from mdgen.run_folder import RunFolder, Users
-from mdgen.sampling import read_manifest, sample_users
+from mdgen.runs.folder import RunFolder, Users
+from mdgen.runs.draw import read_manifest, sample_users
 from mdgen.training.embedding import EmbeddingTask, enroll
 from mdgen.training.logger import read_log
 from mdgen.training.loop import train
-from mdgen.training.run_state import RunState, fingerprint
+from mdgen.runs.checkpoint import RunState, fingerprint
 
 CPU = torch.device("cpu")
 TRAINING = TrainingConfig(steps=80, batch_size=8, learning_rate=0.1, warmup_steps=5, weight_decay=0.0, ema_decay=0.9,

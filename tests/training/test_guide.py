@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from mdgen.errors import RequestError
-from mdgen.generator import load_guide
-from mdgen.run_folder import RunFolder
-from mdgen.sampling import sample_users
+from mdgen.runs.pipeline import load_guide
+from mdgen.runs.folder import RunFolder
+from mdgen.runs.draw import sample_users
 from mdgen.training.diffusion import DiffusionTask
 from mdgen.training.guide import train_classifier
 from mdgen.training.logger import read_log

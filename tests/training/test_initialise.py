@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mdgen.generator import load_generator
-from mdgen.run_folder import RunFolder
+from mdgen.runs.pipeline import load_generator
+from mdgen.runs.folder import RunFolder
 from mdgen.training.initialise import new_users, take_unet, with_source
-from mdgen.training.run_state import RunState
+from mdgen.runs.checkpoint import RunState
 
 ZERO = ["--set", "vae_training.steps=0", "--set", "diffusion_training.steps=4"]
 

@@ -6,8 +6,8 @@ import torch
 
 from mdgen.config import AdversaryConfig
 from mdgen.errors import RequestError
-from mdgen.generator import load_generator
-from mdgen.run_folder import RunFolder
+from mdgen.runs.pipeline import load_generator
+from mdgen.runs.folder import RunFolder
 from mdgen.training.joint import JointTask, joint_image_loss, train_joint
 
 CPU = torch.device("cpu")

@@ -8,9 +8,9 @@ from torch import nn
 
 from mdgen.config import TrainingConfig
 from mdgen.errors import RequestError, RunError
-from mdgen.run_folder import stored_weights
+from mdgen.runs.folder import stored_weights
 from mdgen.training.loop import Interrupted, batch_indices, step_seed, train
-from mdgen.training.run_state import RunState
+from mdgen.runs.checkpoint import RunState
 
 CONFIG = TrainingConfig(steps=24, batch_size=4, accumulation=2, learning_rate=0.01, warmup_steps=3,
                         preview_every=8,

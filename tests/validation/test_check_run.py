@@ -11,9 +11,9 @@ import torch
 from mdgen.config import DiffusionConfig
 from mdgen.diffusion.objective import make_schedule
 from mdgen.errors import RequestError
-from mdgen.run_folder import RunFolder
-from mdgen.sampling import sample_users
-from mdgen.training.run_state import RunState, fingerprint
+from mdgen.runs.folder import RunFolder
+from mdgen.runs.draw import sample_users
+from mdgen.runs.checkpoint import RunState, fingerprint
 from mdgen.validation.check_run import CHECKS, check_run, check_summary
 from mdgen.validation.check_working import Parts, objective
 

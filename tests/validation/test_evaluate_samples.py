@@ -13,8 +13,8 @@ from mdgen.config import Config, DataConfig, EvaluationConfig
 from mdgen.data.splits import Split
 from mdgen.data.user_folders import UserFolders
 from mdgen.errors import RequestError
-from mdgen.run_folder import RunFolder, Users
-from mdgen.sampling import Row, write_manifest
+from mdgen.runs.folder import RunFolder, Users
+from mdgen.runs.draw import Row, write_manifest
 from mdgen.validation.evaluate_samples import evaluate_samples, summary
 
 ROWS = {"ID_1": 8, "ID_2": 20, "ID_10": 32}   # where each user's stripe lies

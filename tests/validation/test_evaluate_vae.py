@@ -15,9 +15,9 @@ from mdgen.data.splits import Split
 from mdgen.data.user_folders import UserFolders
 from mdgen.errors import RequestError
 from mdgen.losses.perceptual import WEIGHTS_VARIABLE, LPIPS
-from mdgen.run_folder import RunFolder, Users
+from mdgen.runs.folder import RunFolder, Users
 from mdgen.training.logger import read_log
-from mdgen.training.run_state import RunState
+from mdgen.runs.checkpoint import RunState
 from mdgen.validation.evaluate_vae import evaluate_vae, vae_summary
 
 ROWS = {"ID_1": 8, "ID_2": 20, "ID_10": 32}   # where each user's stripe lies

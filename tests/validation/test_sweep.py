@@ -9,7 +9,7 @@ import torch
 
 from mdgen.data.image_axes import find_axes
 from mdgen.errors import RequestError
-from mdgen.run_folder import RunFolder
+from mdgen.runs.folder import RunFolder
 from mdgen.validation.evaluate_samples import judge_sets
 from mdgen.validation.features import judge_images
 from mdgen.validation.image_sets import read_sets

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from mdgen.errors import RequestError, RunError
-from mdgen.training.run_state import RunState, fingerprint
+from mdgen.runs.checkpoint import RunState, fingerprint
 
 
 def training(seed=0):

@@ -7,8 +7,8 @@ import torch
 from mdgen.config import override
 from mdgen.errors import RequestError, RunError
 from mdgen.config.presets import small
-from mdgen.run_folder import RunFolder, Users
-from mdgen.training.run_state import RunState, fingerprint
+from mdgen.runs.folder import RunFolder, Users
+from mdgen.runs.checkpoint import RunState, fingerprint
 
 USERS = Users(["ID_1", "ID_2"], "/data", "intensity", "jet")
 CONFIG = override(small(), ["vae.width=8", "vae.blocks=1", "vae.latent_channels=8", "unet.channels=[8,16]",

@@ -8,8 +8,8 @@ from PIL import Image
 
 from mdgen.diffusion.generate import image_seed
 from mdgen.errors import RequestError
-from mdgen.run_folder import RunFolder
-from mdgen.sampling import Row, read_manifest, sample_users, write_manifest
+from mdgen.runs.folder import RunFolder
+from mdgen.runs.draw import Row, read_manifest, sample_users, write_manifest
 
 
 def draw(run, folder, per_user=3, **options):

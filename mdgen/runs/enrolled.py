@@ -16,10 +16,10 @@ from mdgen.config import TrainingConfig, build
 from mdgen.data.user_folders import check_names, natural_key
 from mdgen.diffusion.objective import Denoiser
 from mdgen.errors import RequestError
-from mdgen.generator import Generator
+from mdgen.runs.pipeline import Generator
 from mdgen.models.unet import WithUsers
-from mdgen.run_folder import RunFolder, read_text, write_text
-from mdgen.training.run_state import RunState
+from mdgen.runs.folder import RunFolder, read_text, write_text
+from mdgen.runs.checkpoint import RunState
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from PIL import Image
 
 from mdgen.config import SamplingConfig
 from mdgen.errors import RequestError
-from mdgen.run_folder import RunFolder
-from mdgen.sampling import read_manifest, sample_users, sampler_name
+from mdgen.runs.folder import RunFolder
+from mdgen.runs.draw import read_manifest, sample_users, sampler_name
 
 
 def draw(folder, output, **sampling):

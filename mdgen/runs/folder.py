@@ -19,7 +19,7 @@ from mdgen.diffusion.objective import Denoiser, make_schedule
 from mdgen.errors import RequestError, naming
 from mdgen.models import VAE, LatentClassifier, UNet
 from mdgen import distributed
-from mdgen.training.run_state import RunState, check_bound, fingerprint
+from mdgen.runs.checkpoint import RunState, check_bound, fingerprint
 
 # Settings that a resumed run may change: they touch what comes after training, or how long and how often.
 CHANGEABLE = ("sampling", "evaluation", "vae_training.preview_every", "vae_training.save_every",

@@ -15,10 +15,10 @@ from mdgen.data.image_io import grid, to_pixels, write_png
 from mdgen.data.user_folders import EXTENSIONS
 from mdgen.diffusion.generate import image_seed
 from mdgen.diffusion.guidance import simplest
-from mdgen.enrolled import enrolled_names, with_enrolled
+from mdgen.runs.enrolled import enrolled_names, with_enrolled
 from mdgen.errors import RequestError
-from mdgen.generator import load_generator
-from mdgen.run_folder import RunFolder, refuse_file, write_text
+from mdgen.runs.pipeline import load_generator
+from mdgen.runs.folder import RunFolder, refuse_file, write_text
 from mdgen import distributed
 
 MANIFEST = "manifest.csv"

@@ -12,8 +12,8 @@ from mdgen.diffusion.generate import generate
 from mdgen.diffusion.guidance import NoisyClassifier
 from mdgen.diffusion.objective import Denoiser, make_schedule
 from mdgen.models import VAE
-from mdgen.run_folder import CHANGEABLE_WITH_JOINT, RunFolder
-from mdgen.training.run_state import fingerprint, weights_hash
+from mdgen.runs.folder import CHANGEABLE_WITH_JOINT, RunFolder
+from mdgen.runs.checkpoint import fingerprint, weights_hash
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""One trained run on disk, and all that draws images from it."""
