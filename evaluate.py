@@ -86,7 +86,7 @@ def judge_samples(args, path, command) -> bool:
     from mdgen.models.inception import find_inception_weights, load_inception
     from mdgen.runs.folder import RunFolder
     from mdgen import distributed
-    from mdgen.training.logger import ShowProgress
+    from mdgen.training.log import ShowProgress
     from mdgen.validation.evaluate_samples import evaluate_samples, summary
     from mdgen.validation.verdict import PASSED, parse_thresholds
 
@@ -113,7 +113,7 @@ def judge_samples(args, path, command) -> bool:
 def judge_vae(args, path, command) -> bool:
     from mdgen.runs.folder import RunFolder
     from mdgen import distributed
-    from mdgen.training.logger import ShowProgress
+    from mdgen.training.log import ShowProgress
     from mdgen.validation.evaluate_vae import evaluate_vae, vae_summary
 
     run = RunFolder.open(path)
@@ -131,7 +131,7 @@ def judge_vae(args, path, command) -> bool:
 def sweep_guidance(args, path, command) -> bool:
     from mdgen.runs.folder import RunFolder
     from mdgen import distributed
-    from mdgen.training.logger import ShowProgress
+    from mdgen.training.log import ShowProgress
     from mdgen.validation.sweep import parse_interval, sweep
     from mdgen.validation.sweep_page import sweep_summary
 

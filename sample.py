@@ -114,7 +114,7 @@ def main(argv):
     run = open_configured(args)
     from mdgen.runs.draw import sample_users
     from mdgen import distributed
-    from mdgen.training.logger import ShowProgress
+    from mdgen.training.log import ShowProgress
 
     device = distributed.init_from_environment(args.device)
     enrolled = not_trained(args, run)

@@ -69,8 +69,8 @@ def configure(args):
     from mdgen.config import override
     from mdgen.errors import RequestError
     from mdgen.config.presets import preset
-    from mdgen.training.initialise import with_source
-    from mdgen.training.pipeline import with_batch_size
+    from mdgen.training.stages.warm_start import with_source
+    from mdgen.training.stages.run_stages import with_batch_size
 
     config = preset(args.preset or "small")
     if named := [assignment for assignment in args.set if assignment.strip().startswith("init_from")]:
@@ -95,7 +95,7 @@ def configure(args):
 def with_lpips(config, weights):
     """The configuration with a perceptual loss by the LPIPS weights there are; RequestError where there are none."""
     from mdgen.losses.perceptual import load_lpips
-    from mdgen.training.image_loss import lpips_nets
+    from mdgen.training.stages.image_loss import lpips_nets
 
     weight = config.vae.perceptual_weight or PERCEPTUAL_WEIGHT
     name = f"lpips_{load_lpips(weights, lpips_nets()).net}"
@@ -109,7 +109,7 @@ def main(argv):
         raise RequestError(f"train.py {args.stage} ({LATER[args.stage]}) is not in this version; "
                            f"expected one of {', '.join(STAGES)}")
     refuse_idle_flags(args)
-    from mdgen.training import pipeline
+    from mdgen.training.stages import run_stages as pipeline
     from mdgen import distributed
 
     if args.stage == "enroll":
@@ -150,8 +150,8 @@ def enroll(args):
     from mdgen.errors import RequestError
     from mdgen.runs.folder import RunFolder
     from mdgen import distributed
-    from mdgen.training.embedding import enroll
-    from mdgen.training.logger import read_log
+    from mdgen.training.stages.enrolment import enroll
+    from mdgen.training.log import read_log
 
     if args.run is None or args.images is None:
         raise RequestError(f"{'RUN' if args.run is None else '--images DIR'} is missing; give both, as in train.py "
@@ -175,9 +175,9 @@ def enroll(args):
 def show_dry_run(args, config, device):
     from mdgen.errors import RequestError
     from mdgen.runs.folder import Users
-    from mdgen.training.dry_run import dry_run
-    from mdgen.training.initialise import check_source
-    from mdgen.training.pipeline import read_users
+    from mdgen.training.stages.dry_run import dry_run
+    from mdgen.training.stages.warm_start import check_source
+    from mdgen.training.stages.run_stages import read_users
 
     if args.num_users is not None and args.num_users < 1:
         raise RequestError(f"--num-users is {args.num_users}; expected 1 or more, or leave the flag out")

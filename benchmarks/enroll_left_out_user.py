@@ -24,9 +24,9 @@ from mdgen.config.presets import preset
 from mdgen.runs.folder import RunFolder
 from mdgen.runs.draw import sample_users
 from mdgen import distributed
-from mdgen.training.embedding import enroll
-from mdgen.training.logger import ShowProgress
-from mdgen.training.pipeline import open_run, read_users, train_stages
+from mdgen.training.stages.enrolment import enroll
+from mdgen.training.log import ShowProgress
+from mdgen.training.stages.run_stages import open_run, read_users, train_stages
 from mdgen.validation.enrolment import FIGURES, IdentityJudges
 
 

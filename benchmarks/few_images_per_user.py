@@ -27,8 +27,8 @@ from mdgen.config.presets import preset
 from mdgen.runs.folder import RunFolder
 from mdgen.runs.draw import sample_users
 from mdgen import distributed
-from mdgen.training.initialise import check_source, with_source
-from mdgen.training.pipeline import open_run, read_users, train_stages
+from mdgen.training.stages.warm_start import check_source, with_source
+from mdgen.training.stages.run_stages import open_run, read_users, train_stages
 from mdgen.validation.distribution import compare
 from mdgen.validation.evaluate_samples import diversity, texture
 from mdgen.validation.features import judge_images

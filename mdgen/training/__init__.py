@@ -1,6 +1,6 @@
 """Training: one loop, and the utilities that it is made of.
 
-The stages (`mdgen.training.vae`, `mdgen.training.diffusion`) bring their loss to the loop; nothing in the packages
+The stages (`mdgen.training.stages.vae`, `mdgen.training.stages.diffusion`) bring their loss to the loop; nothing in the packages
 radar, data, models, losses, schedulers and diffusion imports from here.
 """
 

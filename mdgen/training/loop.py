@@ -16,7 +16,7 @@ from mdgen import distributed
 from mdgen.training.amp import MixedPrecision
 from mdgen.training.ema import EMA
 from mdgen.training.interrupt import InterruptGuard
-from mdgen.training.logger import Logger
+from mdgen.training.log import Logger
 from mdgen.training.lr_schedule import learning_rate
 from mdgen.training.optimizer import make_optimizer
 from mdgen.training.patience import Patience
@@ -36,7 +36,7 @@ class Task(Protocol):
     network: nn.Module      # its parameters are trained
     num_samples: int
     step: int               # optimiser steps taken so far, set by the loop before every loss
-    opponents: list         # may be absent; see training/adversary.py for what each has
+    opponents: list         # may be absent; see training/stages/adversary.py for what each has
 
     def loss(self, indices, generator):
         """indices: [B] int64 into the training images. Returns the scalar loss and a dict of scalar metrics."""

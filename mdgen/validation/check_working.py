@@ -16,7 +16,7 @@ from mdgen.runs.pipeline import load_guide
 from mdgen.runs.folder import Users, check_same_images
 from mdgen.schedulers import spaced_timesteps
 from mdgen.schedulers.noise_schedule import PREDICTIONS
-from mdgen.training.pipeline import read_users
+from mdgen.training.stages.run_stages import read_users
 
 MOST_SIGNAL = 0.1         # sqrt(alpha-bar) where drawing starts from noise alone
 LATENTS = 64              # that are noised

@@ -7,7 +7,7 @@ import hashlib
 import json
 
 from mdgen.data.splits import Split
-from mdgen.training.classifier import AUGMENTATION
+from mdgen.training.user_classifier import AUGMENTATION
 
 
 def training_key(split: Split, settings: list) -> str:

@@ -17,7 +17,7 @@ from mdgen.losses.metric_learning import (batch_pairs, contrastive_loss, semi_ha
                                           supervised_contrastive_loss, triplet_loss)
 from mdgen.models.siamese import SiameseNetwork
 from mdgen import distributed
-from mdgen.training.classifier import AUGMENTATION, IdentityTask, outputs, train_kept
+from mdgen.training.user_classifier import AUGMENTATION, IdentityTask, outputs, train_kept
 from mdgen.validation.judges import training_key
 from mdgen.validation.verification import verification
 

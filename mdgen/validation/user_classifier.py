@@ -7,7 +7,7 @@ import numpy as np
 from mdgen.config import EvaluationConfig
 from mdgen.data.splits import Split
 from mdgen import distributed
-from mdgen.training.classifier import new_classifier_task, train_kept
+from mdgen.training.user_classifier import new_classifier_task, train_kept
 from mdgen.validation.judges import training_key
 
 JUDGE_VERSION = 1   # raise it when the judge's network or training changes: it is then trained anew

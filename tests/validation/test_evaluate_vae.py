@@ -16,7 +16,7 @@ from mdgen.data.user_folders import UserFolders
 from mdgen.errors import RequestError
 from mdgen.losses.perceptual import WEIGHTS_VARIABLE, LPIPS
 from mdgen.runs.folder import RunFolder, Users
-from mdgen.training.logger import read_log
+from mdgen.training.log import read_log
 from mdgen.runs.checkpoint import RunState
 from mdgen.validation.evaluate_vae import evaluate_vae, vae_summary
 

@@ -10,7 +10,7 @@ from mdgen.config import Config, DataConfig, EvaluationConfig
 from mdgen.data.copies import INDEPENDENT_GAP
 from mdgen.data.splits import Split
 from mdgen.errors import RequestError
-from mdgen.training.logger import read_log
+from mdgen.training.log import read_log
 from mdgen.validation.metric_learning import LOSSES, embed, siamese_key, spread_places, train_siamese, user_signature
 
 CPU = torch.device("cpu")

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from mdgen.training.logger import Logger, Progress, duration, read_log
+from mdgen.training.log import Logger, Progress, duration, read_log
 
 
 class Terminal(io.StringIO):

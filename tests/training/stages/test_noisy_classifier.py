@@ -10,9 +10,9 @@ from mdgen.errors import RequestError
 from mdgen.runs.pipeline import load_guide
 from mdgen.runs.folder import RunFolder
 from mdgen.runs.draw import sample_users
-from mdgen.training.diffusion import DiffusionTask
-from mdgen.training.guide import train_classifier
-from mdgen.training.logger import read_log
+from mdgen.training.stages.diffusion import DiffusionTask
+from mdgen.training.stages.noisy_classifier import train_classifier
+from mdgen.training.log import read_log
 
 
 def configured(folder, **sampling):

@@ -10,13 +10,13 @@ from mdgen.diffusion.objective import make_schedule
 from mdgen.errors import RequestError
 from mdgen.runs.folder import RunFolder, Users, read_config, refuse_file
 from mdgen import distributed
-from mdgen.training.diffusion import train_diffusion
-from mdgen.training.guide import train_classifier
-from mdgen.training.image_loss import resolve_perceptual
-from mdgen.training.initialise import check_source
-from mdgen.training.joint import train_joint
-from mdgen.training.logger import ShowProgress
-from mdgen.training.vae import train_vae
+from mdgen.training.stages.diffusion import train_diffusion
+from mdgen.training.stages.noisy_classifier import train_classifier
+from mdgen.training.stages.image_loss import resolve_perceptual
+from mdgen.training.stages.warm_start import check_source
+from mdgen.training.stages.joint import train_joint
+from mdgen.training.log import ShowProgress
+from mdgen.training.stages.vae import train_vae
 
 STAGES = {"vae": (train_vae,), "diffusion": (train_diffusion,), "joint": (train_joint,),
           "classifier": (train_classifier,), "all": (train_vae, train_diffusion)}

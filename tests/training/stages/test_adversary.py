@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from mdgen.config import AdversaryConfig, TrainingConfig
-from mdgen.training.adversary import Adversary
-from mdgen.training.image_loss import ImageLoss
+from mdgen.training.stages.adversary import Adversary
+from mdgen.training.stages.image_loss import ImageLoss
 from mdgen.training.loop import train
 from mdgen.runs.checkpoint import RunState
 

@@ -8,7 +8,7 @@ from mdgen.config import AdversaryConfig
 from mdgen.errors import RequestError
 from mdgen.runs.pipeline import load_generator
 from mdgen.runs.folder import RunFolder
-from mdgen.training.joint import JointTask, joint_image_loss, train_joint
+from mdgen.training.stages.joint import JointTask, joint_image_loss, train_joint
 
 CPU = torch.device("cpu")
 

@@ -11,7 +11,7 @@ from mdgen.data.transforms import apply_changes
 from mdgen.data.user_folders import UserFolders
 from mdgen.errors import RequestError
 from mdgen.runs.folder import RunFolder
-from mdgen.training.diffusion import DiffusionTask, cache_latents
+from mdgen.training.stages.diffusion import DiffusionTask, cache_latents
 from mdgen.training.gradient_checkpointing import checkpointed
 
 CPU = torch.device("cpu")

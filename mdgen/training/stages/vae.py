@@ -10,8 +10,8 @@ from mdgen.data.transforms import augment
 from mdgen.losses.autoencoder import kl_divergence
 from mdgen.runs.folder import RunFolder
 from mdgen.training.gradient_checkpointing import checkpointed
-from mdgen.training.image_loss import ImageLoss, new_image_loss
-from mdgen.training.initialise import take_vae
+from mdgen.training.stages.image_loss import ImageLoss, new_image_loss
+from mdgen.training.stages.warm_start import take_vae
 from mdgen.training.loop import train
 
 

@@ -11,8 +11,8 @@ from mdgen.errors import RequestError
 from mdgen.losses.autoencoder import reconstruction_error
 from mdgen.losses.perceptual import MIN_SIZE, classifier_distance, find_lpips_weights, load_lpips
 from mdgen.runs.folder import RunFolder
-from mdgen.training.adversary import Adversary
-from mdgen.training.classifier import new_classifier_task, train_kept
+from mdgen.training.stages.adversary import Adversary
+from mdgen.training.user_classifier import new_classifier_task, train_kept
 
 DOMAIN_STEPS, DOMAIN_SEED = 300, 7301   # of the domain network; its seed keeps it apart from every judge
 

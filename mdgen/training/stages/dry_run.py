@@ -17,13 +17,13 @@ from mdgen.diffusion.objective import Denoiser
 from mdgen.losses.perceptual import LPIPS, classifier_distance
 from mdgen.models import UserClassifier
 from mdgen.runs.folder import RunFolder, Users, listing
-from mdgen.training.diffusion import DiffusionTask
+from mdgen.training.stages.diffusion import DiffusionTask
 from mdgen.training.gradient_checkpointing import checkpointed
-from mdgen.training.image_loss import ImageLoss, new_adversary
-from mdgen.training.joint import JointTask
-from mdgen.training.logger import duration
+from mdgen.training.stages.image_loss import ImageLoss, new_adversary
+from mdgen.training.stages.joint import JointTask
+from mdgen.training.log import duration
 from mdgen.training.loop import TrainingState, optimiser_step
-from mdgen.training.vae import VAETask
+from mdgen.training.stages.vae import VAETask
 
 ASSUMED_USERS = 10
 

@@ -19,9 +19,9 @@ from mdgen.runs.pipeline import joint_hash
 from mdgen.losses.autoencoder import reconstruction_error
 from mdgen.losses.texture import texture_distance
 from mdgen.runs.folder import RunFolder
-from mdgen.training.diffusion import DiffusionTask, cache_latents
+from mdgen.training.stages.diffusion import DiffusionTask, cache_latents
 from mdgen.training.gradient_checkpointing import checkpointed
-from mdgen.training.image_loss import ImageLoss, new_image_loss
+from mdgen.training.stages.image_loss import ImageLoss, new_image_loss
 from mdgen.training.loop import train
 from mdgen.runs.checkpoint import weights_hash
 

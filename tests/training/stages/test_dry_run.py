@@ -7,7 +7,7 @@ from mdgen.config import Config, override
 from mdgen.models import VAE, UNet
 from mdgen.config.presets import preset
 from mdgen.runs.folder import Users
-from mdgen.training.dry_run import dry_run
+from mdgen.training.stages.dry_run import dry_run
 
 CPU = torch.device("cpu")
 TINY = ["data.height=32", "data.width=48", "vae.width=16", "vae.blocks=1", "unet.channels=[16,32]",

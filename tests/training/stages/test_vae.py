@@ -3,8 +3,8 @@ import pytest
 import torch
 from PIL import Image
 
-from mdgen.training.logger import read_log
-from mdgen.training.vae import VAETask, vae_image_loss
+from mdgen.training.log import read_log
+from mdgen.training.stages.vae import VAETask, vae_image_loss
 
 CPU = torch.device("cpu")
 

@@ -13,8 +13,8 @@ from mdgen.runs.pipeline import Generator, load_generator
 from mdgen.config.presets import small
 from mdgen.runs.folder import RunFolder, Users
 from mdgen.runs.draw import read_manifest, sample_users
-from mdgen.training.embedding import EmbeddingTask, enroll
-from mdgen.training.logger import read_log
+from mdgen.training.stages.enrolment import EmbeddingTask, enroll
+from mdgen.training.log import read_log
 from mdgen.training.loop import train
 from mdgen.runs.checkpoint import RunState, fingerprint
 

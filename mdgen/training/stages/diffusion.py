@@ -17,7 +17,7 @@ from mdgen.errors import RequestError
 from mdgen.runs.folder import RunFolder
 from mdgen import distributed
 from mdgen.training.gradient_checkpointing import checkpointed
-from mdgen.training.initialise import take_unet
+from mdgen.training.stages.warm_start import take_unet
 from mdgen.training.loop import step_seed, train
 
 PREVIEW_USERS = 10

@@ -7,7 +7,7 @@ import torch
 
 from mdgen.runs.pipeline import load_generator
 from mdgen.runs.folder import RunFolder
-from mdgen.training.initialise import new_users, take_unet, with_source
+from mdgen.training.stages.warm_start import new_users, take_unet, with_source
 from mdgen.runs.checkpoint import RunState
 
 ZERO = ["--set", "vae_training.steps=0", "--set", "diffusion_training.steps=4"]

@@ -12,7 +12,7 @@ from mdgen.data.splits import Split
 from mdgen.diffusion.guidance import NoisyClassifier
 from mdgen.diffusion.objective import make_schedule
 from mdgen.runs.folder import RunFolder
-from mdgen.training.diffusion import cache_latents, held_out_latents
+from mdgen.training.stages.diffusion import cache_latents, held_out_latents
 from mdgen.training.gradient_checkpointing import checkpointed
 from mdgen.training.loop import step_seed, train
 
