@@ -72,7 +72,7 @@ def main(argv):
             raise RequestError(f"--{flag.replace('_', '-')} is not for evaluate.py {args.task}, which would not read "
                                "it; leave it out")
     if args.task == "environment":
-        from mdgen.validation.environment import describe_environment
+        from mdgen.validation.checks.environment import describe_environment
         print("\n".join(describe_environment(args.inception_weights, args.lpips_weights)))
         return commandline.OK
     path = commandline.run_argument(args, f"evaluate.py {args.task} runs/demo")
@@ -151,7 +151,7 @@ def sweep_guidance(args, path, command) -> bool:
 
 def check(args, path, command) -> bool:
     from mdgen import distributed
-    from mdgen.validation.check_run import check_run, check_summary
+    from mdgen.validation.checks.run import check_run, check_summary
 
     findings = check_run(path, distributed.init_from_environment(args.device))
     if distributed.is_main():

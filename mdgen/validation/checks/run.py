@@ -11,8 +11,8 @@ from mdgen.runs.pipeline import load_generator
 from mdgen.runs.folder import RunFolder, listing
 from mdgen.runs.draw import MANIFEST, read_manifest
 from mdgen.runs.checkpoint import RunState, check_bound, first_line
-from mdgen.validation import check_working
-from mdgen.validation.check_working import NeedsAnother, Parts
+from mdgen.validation.checks import functional as check_working
+from mdgen.validation.checks.functional import NeedsAnother, Parts
 
 ENCODE_AGAIN = "Delete latents/ and diffusion/ to encode and train again"
 

@@ -14,8 +14,8 @@ from mdgen.errors import RequestError
 from mdgen.runs.folder import RunFolder
 from mdgen.runs.draw import sample_users
 from mdgen.runs.checkpoint import RunState, fingerprint
-from mdgen.validation.check_run import CHECKS, check_run, check_summary
-from mdgen.validation.check_working import Parts, objective
+from mdgen.validation.checks.run import CHECKS, check_run, check_summary
+from mdgen.validation.checks.functional import Parts, objective
 
 VAE, LATENTS, UNET = "vae/state.pt", "latents/latents.pt", "diffusion/state.pt"
 NEED_VAE = {"latents made by", "unet trained on", "drawing", "encoding", "reconstruction"}

@@ -1,0 +1,1 @@
+"""Do the parts of a run, and of an installation, fit together?"""
