@@ -27,7 +27,7 @@ from mdgen import distributed
 from mdgen.training.stages.enrolment import enroll
 from mdgen.training.log import ShowProgress
 from mdgen.training.stages.run_stages import open_run, read_users, train_stages
-from mdgen.validation.enrolment import FIGURES, IdentityJudges
+from mdgen.validation.judges.identity_claim import FIGURES, IdentityJudges
 
 
 def parser():

@@ -31,10 +31,10 @@ from mdgen.training.stages.warm_start import check_source, with_source
 from mdgen.training.stages.run_stages import open_run, read_users, train_stages
 from mdgen.validation.distribution import compare
 from mdgen.validation.evaluate_samples import diversity, texture
-from mdgen.validation.features import judge_images
+from mdgen.validation.judges.features import judge_images
 from mdgen.validation.memorization import originality
-from mdgen.validation.user_classifier import recognition, train_judge
-from mdgen.validation.utility import usefulness
+from mdgen.validation.judges.user_classifier import recognition, train_judge
+from mdgen.validation.judges.usefulness import usefulness
 
 COLUMNS = ("recognised", "distance", "diversity, features", "diversity, pixels", "fine texture", "copies",
            "real alone", "drawn alone", "both")

@@ -1,7 +1,7 @@
 """What generated images are worth. Metrics take feature arrays [N, D] and know nothing of images."""
 
 from mdgen.validation.fid import RunningMoments, frechet_distance
-from mdgen.validation.inception_features import inception_features
+from mdgen.validation.judges.inception_features import inception_features
 from mdgen.validation.inception_score import inception_score
 from mdgen.validation.kid import kernel_distance, kernel_distance_full
 from mdgen.validation.precision_recall import density_coverage, precision_recall

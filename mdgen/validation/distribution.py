@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mdgen.validation.features import per_user_subsets
+from mdgen.validation.judges.features import per_user_subsets
 from mdgen.validation.fid import frechet_between
 from mdgen.validation.inception_score import inception_score
 from mdgen.validation.kid import kernel_distance_full

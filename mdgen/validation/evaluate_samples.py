@@ -17,19 +17,19 @@ from mdgen.runs.checkpoint import fingerprint
 from mdgen.validation.cache import Cache, content_key
 from mdgen.validation.distribution import distribution
 from mdgen.validation.diversity import ratios, user_diversity
-from mdgen.validation.features import EXTRACTOR, JudgedSet, judge_images
+from mdgen.validation.judges.features import EXTRACTOR, JudgedSet, judge_images
 from mdgen.validation.image_sets import drawing_settings, read_sets
-from mdgen.validation.inception_features import inception_features
+from mdgen.validation.judges.inception_features import inception_features
 from mdgen.validation.memorization import originality
-from mdgen.validation.metric_learning import train_siamese, user_signature
+from mdgen.validation.judges.siamese import train_siamese, user_signature
 from mdgen.validation.image_measures import image_measures
 from mdgen.validation.physics import physics
 from mdgen.validation.headlines import summary
 from mdgen.validation.report import colored, plain, write_report
 from mdgen.validation.statistical_tests import user_tests
 from mdgen.validation.texture import FINE_CYCLES, user_fine_power
-from mdgen.validation.user_classifier import recognition, train_judge
-from mdgen.validation.utility import usefulness
+from mdgen.validation.judges.user_classifier import recognition, train_judge
+from mdgen.validation.judges.usefulness import usefulness
 from mdgen.validation.verdict import verdict
 
 __all__ = ["evaluate_samples", "judge_sets", "summary"]

@@ -20,12 +20,12 @@ from mdgen.runs.folder import RunFolder, write_text
 from mdgen import distributed
 from mdgen.runs.checkpoint import fingerprint
 from mdgen.validation.image_sets import read_split
-from mdgen.validation.features import judge_images
+from mdgen.validation.judges.features import judge_images
 from mdgen.validation.latent_statistics import latent_statistics
 from mdgen.validation.page import number
 from mdgen.validation.reconstruction import distances, per_user, reconstructed, reconstruction_quality
 from mdgen.validation.report import plain, report_folder, to_json
-from mdgen.validation.user_classifier import recognition, train_judge
+from mdgen.validation.judges.user_classifier import recognition, train_judge
 
 SCHEMA_VERSION = 1
 SMALL_N = 100                 # held-out images: below it one image moves the accuracy by over 0.01

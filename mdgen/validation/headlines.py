@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from mdgen.validation.features import EXTRACTOR
+from mdgen.validation.judges.features import EXTRACTOR
 from mdgen.validation.page import number
 
 

@@ -8,7 +8,7 @@ import torch
 from mdgen.validation.diversity import ratios
 from mdgen.validation.image_quality import WINDOW, envelope_error, psnr, squared_error, ssim
 from mdgen.validation.texture import user_fine_power
-from mdgen.validation.user_classifier import recognition
+from mdgen.validation.judges.user_classifier import recognition
 
 
 @torch.inference_mode()

@@ -3,7 +3,7 @@
 from html import escape
 
 from mdgen.validation.charts import line_chart
-from mdgen.validation.features import EXTRACTOR
+from mdgen.validation.judges.features import EXTRACTOR
 from mdgen.validation.headlines import headlines
 from mdgen.validation.page import (card, confusion_table, figures, folded, number, page, status, strip, table)
 

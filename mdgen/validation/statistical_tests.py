@@ -11,7 +11,7 @@ from scipy.spatial.distance import pdist, squareform
 from scipy.stats import hypergeom, rankdata
 
 from mdgen.data.copies import INDEPENDENT_GAP
-from mdgen.validation.features import EXTRACTOR, JudgedSet
+from mdgen.validation.judges.features import EXTRACTOR, JudgedSet
 
 ALPHA = 0.05
 FEWEST = 2   # images on either side, below which nothing is tested

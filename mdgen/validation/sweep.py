@@ -17,12 +17,12 @@ from mdgen import distributed
 from mdgen.validation.cache import content_key
 from mdgen.validation.distribution import compare
 from mdgen.validation.evaluate_samples import diversity, texture
-from mdgen.validation.features import JudgedSet, judge_images
+from mdgen.validation.judges.features import JudgedSet, judge_images
 from mdgen.validation.image_sets import read_split, read_tree
 from mdgen.validation.memorization import originality
 from mdgen.validation.report import plain, report_folder, to_json
 from mdgen.validation.sweep_page import DISTANCE, FIGURES, render
-from mdgen.validation.user_classifier import recognition, train_judge
+from mdgen.validation.judges.user_classifier import recognition, train_judge
 
 SCALES = {**dict.fromkeys(("free", "auto", "free+auto"), (1.0, 1.5, 2.0, 3.0)), "classifier": (0.0, 0.5, 1.0, 2.0)}
 INTERVALS = ((0.0, 1.0), (0.0, 0.8))

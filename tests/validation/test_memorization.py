@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from mdgen.data.copies import lower_fence, near, pixel_distances
-from mdgen.validation.features import JudgedSet
+from mdgen.validation.judges.features import JudgedSet
 from mdgen.validation.memorization import moments, originality
 
 USERS, PER_USER = 3, 40

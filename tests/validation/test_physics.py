@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 from mdgen.data.image_axes import ImageAxes
 from mdgen.radar import Walker, draw_recording, walking_spectrogram
 from mdgen.radar.simulation import PROFILES
-from mdgen.validation.features import JudgedSet
+from mdgen.validation.judges.features import JudgedSet
 from mdgen.validation.image_measures import UNITS, image_measures
 from mdgen.validation.physics import draw_pairs, physics
 

@@ -13,11 +13,11 @@ from PIL import Image
 from mdgen.errors import RunError
 from mdgen.validation.distribution import distribution
 from mdgen.validation.evaluate_samples import NAMES as METRICS, judge_sets
-from mdgen.validation.features import JudgedSet
+from mdgen.validation.judges.features import JudgedSet
 from mdgen.validation.page import confusion_table
 from mdgen.validation.headlines import summary
 from mdgen.validation.report import contact_sheet, nearest_couples, plain, to_json, write_report
-from mdgen.validation.utility import usefulness
+from mdgen.validation.judges.usefulness import usefulness
 from mdgen.validation.verdict import verdict
 from mdgen.validation.verification import verification
 

@@ -11,10 +11,10 @@ from mdgen.data.image_axes import find_axes
 from mdgen.errors import RequestError
 from mdgen.runs.folder import RunFolder
 from mdgen.validation.evaluate_samples import judge_sets
-from mdgen.validation.features import judge_images
+from mdgen.validation.judges.features import judge_images
 from mdgen.validation.image_sets import read_sets
 from mdgen.validation.sweep import best, parse_interval
-from mdgen.validation.user_classifier import train_judge
+from mdgen.validation.judges.user_classifier import train_judge
 
 FLAGS = ["--samples-per-user", "3"]
 

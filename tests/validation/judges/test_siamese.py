@@ -11,7 +11,7 @@ from mdgen.data.copies import INDEPENDENT_GAP
 from mdgen.data.splits import Split
 from mdgen.errors import RequestError
 from mdgen.training.log import read_log
-from mdgen.validation.metric_learning import LOSSES, embed, siamese_key, spread_places, train_siamese, user_signature
+from mdgen.validation.judges.siamese import LOSSES, embed, siamese_key, spread_places, train_siamese, user_signature
 
 CPU = torch.device("cpu")
 SETTINGS = {"siamese_steps": 30, "siamese_users": 3, "siamese_images": 3, "siamese_learning_rate": 5e-3}

@@ -8,7 +8,7 @@ from mdgen.config import EvaluationConfig
 from mdgen.data.splits import Split
 from mdgen import distributed
 from mdgen.training.user_classifier import new_classifier_task, train_kept
-from mdgen.validation.judges import training_key
+from mdgen.validation.judges.judged_set import training_key
 
 JUDGE_VERSION = 1   # raise it when the judge's network or training changes: it is then trained anew
 

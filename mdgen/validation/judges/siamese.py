@@ -18,7 +18,7 @@ from mdgen.losses.metric_learning import (batch_pairs, contrastive_loss, semi_ha
 from mdgen.models.siamese import SiameseNetwork
 from mdgen import distributed
 from mdgen.training.user_classifier import AUGMENTATION, IdentityTask, outputs, train_kept
-from mdgen.validation.judges import training_key
+from mdgen.validation.judges.judged_set import training_key
 from mdgen.validation.verification import verification
 
 SIAMESE_VERSION = 1   # raise it when the judge's network or training changes: it is then trained anew

@@ -8,7 +8,7 @@ import torch
 
 from mdgen.errors import RequestError
 from mdgen.models.inception import InceptionV3
-from mdgen.validation.inception_features import RESIZERS, inception_features
+from mdgen.validation.judges.inception_features import RESIZERS, inception_features
 
 OUT = 299
 
@@ -125,7 +125,7 @@ def test_wrong_requests_are_refused(network):
 
 def test_features_that_are_not_finite_are_refused(network, monkeypatch):
     # By name, since the package's attribute of this name is the function.
-    module = importlib.import_module("mdgen.validation.inception_features")
+    module = importlib.import_module("mdgen.validation.judges.inception_features")
     monkeypatch.setitem(module.RESIZERS, "pytorch-fid", lambda x: torch.full((len(x), 3, OUT, OUT), torch.nan))
     with pytest.raises(RequestError, match="not finite"):
         inception_features(network, noise(), device="cpu")

@@ -9,8 +9,8 @@ from torch import nn
 from mdgen.config import EvaluationConfig
 from mdgen.data.splits import Split
 from mdgen.training.user_classifier import outputs
-from mdgen.validation.metric_learning import embed, train_siamese
-from mdgen.validation.user_classifier import recognition, train_judge
+from mdgen.validation.judges.siamese import embed, train_siamese
+from mdgen.validation.judges.user_classifier import recognition, train_judge
 from mdgen.validation.verification import verification
 
 FIGURES = ("auc", "eer", "rank1", "prototype_margin")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mdgen.models.classifier import UserClassifier
-from mdgen.validation.features import judge_images, per_user_subsets
+from mdgen.validation.judges.features import judge_images, per_user_subsets
 
 
 @pytest.fixture(scope="module")

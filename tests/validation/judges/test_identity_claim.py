@@ -4,8 +4,8 @@ import torch
 from mdgen.config import DataConfig, EvaluationConfig
 from mdgen.data.splits import Split
 from mdgen.data.user_folders import UserFolders
-from mdgen.validation.enrolment import IdentityJudges
-from mdgen.validation.metric_learning import embed
+from mdgen.validation.judges.identity_claim import IdentityJudges
+from mdgen.validation.judges.siamese import embed
 from mdgen.validation.verification import verification
 
 CPU = torch.device("cpu")

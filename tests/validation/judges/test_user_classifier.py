@@ -6,7 +6,7 @@ import torch
 
 from mdgen.config import DataConfig, EvaluationConfig
 from mdgen.data.splits import Split
-from mdgen.validation.user_classifier import judge_key, recognition, train_judge
+from mdgen.validation.judges.user_classifier import judge_key, recognition, train_judge
 
 CONFIG = EvaluationConfig(classifier_steps=40, classifier_batch_size=16, classifier_learning_rate=5e-3)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mdgen.errors import RequestError
-from mdgen.validation.utility import Labelled, epochs, feasible, usefulness
+from mdgen.validation.judges.usefulness import Labelled, epochs, feasible, usefulness
 
 WIDTHS = (2, 5, 9)   # of each user's stripe, whose place drifts in the course of a recording
 
