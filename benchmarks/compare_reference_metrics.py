@@ -34,7 +34,7 @@ from torch_fidelity.utils import create_feature_extractor
 from mdgen.models.inception import InceptionV3, load_inception
 from mdgen.validation import (density_coverage, frechet_distance, inception_features, inception_score,
                               kernel_distance, precision_recall)
-from mdgen.validation.fid import frechet_between, statistics
+from mdgen.validation.metrics.frechet import frechet_between, statistics
 
 BATCH = 8
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from mdgen.validation.judges.features import per_user_subsets
-from mdgen.validation.fid import frechet_between
-from mdgen.validation.inception_score import inception_score
-from mdgen.validation.kid import kernel_distance_full
-from mdgen.validation.precision_recall import density_coverage, precision_recall
+from mdgen.validation.metrics.frechet import frechet_between
+from mdgen.validation.metrics.inception_score import inception_score
+from mdgen.validation.metrics.kernel_distance import kernel_distance_full
+from mdgen.validation.metrics.precision_recall import density_coverage, precision_recall
 
 NEIGHBOURS = {"precision": 3, "recall": 3, "density": 5, "coverage": 5}   # k as their authors chose it
 IMAGES_PER_SPLIT = 100   # fewer in a split of the Inception Score measure their number rather than their variety

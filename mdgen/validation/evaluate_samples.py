@@ -16,7 +16,7 @@ from mdgen import distributed
 from mdgen.runs.checkpoint import fingerprint
 from mdgen.validation.cache import Cache, content_key
 from mdgen.validation.distribution import distribution
-from mdgen.validation.diversity import ratios, user_diversity
+from mdgen.validation.metrics.diversity import ratios, user_diversity
 from mdgen.validation.judges.features import EXTRACTOR, JudgedSet, judge_images
 from mdgen.validation.image_sets import drawing_settings, read_sets
 from mdgen.validation.judges.inception_features import inception_features
@@ -27,7 +27,7 @@ from mdgen.validation.physics import physics
 from mdgen.validation.headlines import summary
 from mdgen.validation.report import colored, plain, write_report
 from mdgen.validation.statistical_tests import user_tests
-from mdgen.validation.texture import FINE_CYCLES, user_fine_power
+from mdgen.validation.metrics.spectral_texture import FINE_CYCLES, user_fine_power
 from mdgen.validation.judges.user_classifier import recognition, train_judge
 from mdgen.validation.judges.usefulness import usefulness
 from mdgen.validation.verdict import verdict

@@ -5,7 +5,7 @@ from scipy.ndimage import median_filter, uniform_filter, uniform_filter1d
 
 from mdgen.data.image_axes import ImageAxes
 from mdgen.radar.measures import cadence, envelope, swing_reach, torso_line
-from mdgen.validation.texture import FINE_CYCLES
+from mdgen.validation.metrics.spectral_texture import FINE_CYCLES
 
 SHARE = "share of height"
 VELOCITY = "velocity"    # unit that the axes decide: m/s, or a share of the image's height

@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from mdgen.losses.texture import detail_amplitude, texture_distance
-from mdgen.validation.texture import fine_power
+from mdgen.validation.metrics.spectral_texture import fine_power
 
 
 def speckle(count=4, seed=0):

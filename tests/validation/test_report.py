@@ -19,7 +19,7 @@ from mdgen.validation.headlines import summary
 from mdgen.validation.report import contact_sheet, nearest_couples, plain, to_json, write_report
 from mdgen.validation.judges.usefulness import usefulness
 from mdgen.validation.verdict import verdict
-from mdgen.validation.verification import verification
+from mdgen.validation.metrics.verification import verification
 
 NAMES = ["ID_1", "<b>&\"x", "Zoë 'o"]
 

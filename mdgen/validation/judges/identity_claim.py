@@ -11,7 +11,7 @@ from mdgen.data.splits import Split
 from mdgen.training.user_classifier import outputs
 from mdgen.validation.judges.siamese import embed, train_siamese
 from mdgen.validation.judges.user_classifier import recognition, train_judge
-from mdgen.validation.verification import verification
+from mdgen.validation.metrics.verification import verification
 
 FIGURES = ("auc", "eer", "rank1", "prototype_margin")
 

@@ -19,7 +19,7 @@ from mdgen.models.siamese import SiameseNetwork
 from mdgen import distributed
 from mdgen.training.user_classifier import AUGMENTATION, IdentityTask, outputs, train_kept
 from mdgen.validation.judges.judged_set import training_key
-from mdgen.validation.verification import verification
+from mdgen.validation.metrics.verification import verification
 
 SIAMESE_VERSION = 1   # raise it when the judge's network or training changes: it is then trained anew
 LOSSES = {"contrastive": lambda embeddings, users: contrastive_loss(*batch_pairs(embeddings, users)),

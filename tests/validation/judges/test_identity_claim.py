@@ -6,7 +6,7 @@ from mdgen.data.splits import Split
 from mdgen.data.user_folders import UserFolders
 from mdgen.validation.judges.identity_claim import IdentityJudges
 from mdgen.validation.judges.siamese import embed
-from mdgen.validation.verification import verification
+from mdgen.validation.metrics.verification import verification
 
 CPU = torch.device("cpu")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from mdgen.validation.latent_statistics import distance_to_gaussian, latent_statistics
+from mdgen.validation.metrics.latent_statistics import distance_to_gaussian, latent_statistics
 
 
 def draws(channels=1, n=60, seed=0):

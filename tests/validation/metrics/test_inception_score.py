@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mdgen.errors import RequestError
-from mdgen.validation.inception_score import inception_score
+from mdgen.validation.metrics.inception_score import inception_score
 
 
 def test_uniform_predictions_score_one():

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import mannwhitneyu, norm
 
 from mdgen.errors import RequestError
-from mdgen.validation.verification import (CHART_POINTS, ROWS_AT_ONCE, area, equal_error_rate, roc_curve, thinned,
+from mdgen.validation.metrics.verification import (CHART_POINTS, ROWS_AT_ONCE, area, equal_error_rate, roc_curve, thinned,
                                            verification)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mdgen.validation.curve_distance import curve_distance
+from mdgen.validation.metrics.curve_distance import curve_distance
 
 
 def alignments(width, band, skip):

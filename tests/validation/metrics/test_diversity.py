@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mdgen.validation.diversity import MOST_IMAGES, mean_pair_distance, ratios, user_diversity
-from mdgen.validation.texture import fine_power, user_fine_power
+from mdgen.validation.metrics.diversity import MOST_IMAGES, mean_pair_distance, ratios, user_diversity
+from mdgen.validation.metrics.spectral_texture import fine_power, user_fine_power
 
 
 def wave(cycles_down, cycles_across, size=64, amplitude=1.0):

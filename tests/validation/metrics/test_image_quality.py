@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mdgen.validation.image_quality import envelope_error, psnr, ssim
+from mdgen.validation.metrics.image_quality import envelope_error, psnr, ssim
 
 
 def noise(seed, shape=(3, 1, 20, 16)):

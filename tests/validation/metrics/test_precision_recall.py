@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mdgen.errors import RequestError
-from mdgen.validation.precision_recall import density_coverage, precision_recall
+from mdgen.validation.metrics.precision_recall import density_coverage, precision_recall
 
 
 def by_definition(real, fake, k):
@@ -61,7 +61,7 @@ def test_strips_of_rows_change_nothing(monkeypatch):
     real, fake = cloud(50, 0), cloud(40, 1) * 1.2
     whole = precision_recall(real, fake)
     # By name, since the package's attribute of this name is the function.
-    module = importlib.import_module("mdgen.validation.precision_recall")
+    module = importlib.import_module("mdgen.validation.metrics.precision_recall")
     monkeypatch.setattr(module, "ROWS_AT_ONCE", 7)
     assert precision_recall(real, fake) == whole
     whole = density_coverage(real, fake)

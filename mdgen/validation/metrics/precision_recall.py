@@ -3,7 +3,7 @@
 import numpy as np
 
 from mdgen.errors import RequestError
-from mdgen.validation.fid import finite_features
+from mdgen.validation.metrics.frechet import finite_features
 
 ROWS_AT_ONCE = 1024
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mdgen.errors import RequestError
-from mdgen.validation import kid
-from mdgen.validation.kid import kernel_distance, kernel_distance_full
+from mdgen.validation.metrics import kernel_distance as kid
+from mdgen.validation.metrics.kernel_distance import kernel_distance, kernel_distance_full
 
 
 def mmd_by_loops(x, y):

@@ -5,7 +5,7 @@ import pytest
 import scipy.linalg
 
 from mdgen.errors import RequestError
-from mdgen.validation.fid import (RunningMoments, frechet_between, frechet_distance, frechet_floor, real_pairs,
+from mdgen.validation.metrics.frechet import (RunningMoments, frechet_between, frechet_distance, frechet_floor, real_pairs,
                                   statistics)
 
 

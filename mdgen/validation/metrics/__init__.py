@@ -1,0 +1,1 @@
+"""Metrics: arrays in, numbers out. They know nothing of files, runs or networks."""
