@@ -88,7 +88,7 @@ def judge_samples(args, path, command) -> bool:
     from mdgen import distributed
     from mdgen.training.log import ShowProgress
     from mdgen.validation.evaluate_samples import evaluate_samples, summary
-    from mdgen.validation.verdict import PASSED, parse_thresholds
+    from mdgen.validation.report.verdict import PASSED, parse_thresholds
 
     thresholds = parse_thresholds(args.threshold)
     run = RunFolder.open(path)
@@ -133,7 +133,7 @@ def sweep_guidance(args, path, command) -> bool:
     from mdgen import distributed
     from mdgen.training.log import ShowProgress
     from mdgen.validation.sweep import parse_interval, sweep
-    from mdgen.validation.sweep_page import sweep_summary
+    from mdgen.validation.report.sweep_page import sweep_summary
 
     intervals = args.intervals and [parse_interval(text) for text in args.intervals]
     run = RunFolder.open(path)

@@ -18,7 +18,7 @@ from mdgen.data.demo import write_demo_users
 from mdgen.config.presets import preset
 from mdgen.runs.folder import RunFolder, Users
 from mdgen.validation.evaluate_samples import evaluate_samples
-from mdgen.validation.verdict import FAILED, NOT_MEASURED
+from mdgen.validation.report.verdict import FAILED, NOT_MEASURED
 
 REAL, DRAWN = 60, 24
 PERFECT = "real against real"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mdgen.validation.verdict import CRITERIA
+from mdgen.validation.report.verdict import CRITERIA
 
 QUICK = {"classifier_steps": 5, "siamese_steps": 5, "siamese_users": 3, "siamese_images": 2, "usefulness_seeds": 0}
 

@@ -24,13 +24,13 @@ from mdgen.validation.memorization import originality
 from mdgen.validation.judges.siamese import train_siamese, user_signature
 from mdgen.validation.image_measures import image_measures
 from mdgen.validation.physics import physics
-from mdgen.validation.headlines import summary
-from mdgen.validation.report import colored, plain, write_report
+from mdgen.validation.report.summary import summary
+from mdgen.validation.report.write import colored, plain, write_report
 from mdgen.validation.statistical_tests import user_tests
 from mdgen.validation.metrics.spectral_texture import FINE_CYCLES, user_fine_power
 from mdgen.validation.judges.user_classifier import recognition, train_judge
 from mdgen.validation.judges.usefulness import usefulness
-from mdgen.validation.verdict import verdict
+from mdgen.validation.report.verdict import verdict
 
 __all__ = ["evaluate_samples", "judge_sets", "summary"]
 SCHEMA_VERSION = 2

@@ -22,9 +22,9 @@ from mdgen.runs.checkpoint import fingerprint
 from mdgen.validation.image_sets import read_split
 from mdgen.validation.judges.features import judge_images
 from mdgen.validation.metrics.latent_statistics import latent_statistics
-from mdgen.validation.page import number
+from mdgen.validation.report.html import number
 from mdgen.validation.reconstruction import distances, per_user, reconstructed, reconstruction_quality
-from mdgen.validation.report import plain, report_folder, to_json
+from mdgen.validation.report.write import plain, report_folder, to_json
 from mdgen.validation.judges.user_classifier import recognition, train_judge
 
 SCHEMA_VERSION = 1

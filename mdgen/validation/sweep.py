@@ -20,8 +20,8 @@ from mdgen.validation.evaluate_samples import diversity, texture
 from mdgen.validation.judges.features import JudgedSet, judge_images
 from mdgen.validation.image_sets import read_split, read_tree
 from mdgen.validation.memorization import originality
-from mdgen.validation.report import plain, report_folder, to_json
-from mdgen.validation.sweep_page import DISTANCE, FIGURES, render
+from mdgen.validation.report.write import plain, report_folder, to_json
+from mdgen.validation.report.sweep_page import DISTANCE, FIGURES, render
 from mdgen.validation.judges.user_classifier import recognition, train_judge
 
 SCALES = {**dict.fromkeys(("free", "auto", "free+auto"), (1.0, 1.5, 2.0, 3.0)), "classifier": (0.0, 0.5, 1.0, 2.0)}

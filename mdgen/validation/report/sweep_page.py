@@ -2,9 +2,9 @@
 
 from html import escape
 
-from mdgen.validation.charts import line_chart
+from mdgen.validation.report.charts import line_chart
 from mdgen.validation.judges.features import EXTRACTOR
-from mdgen.validation.page import number, page, table
+from mdgen.validation.report.html import number, page, table
 
 DISTANCE = f"fd_{EXTRACTOR}"
 FIGURES = {"accuracy": "share recognised as the wanted user",

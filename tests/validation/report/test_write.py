@@ -14,11 +14,11 @@ from mdgen.errors import RunError
 from mdgen.validation.distribution import distribution
 from mdgen.validation.evaluate_samples import NAMES as METRICS, judge_sets
 from mdgen.validation.judges.features import JudgedSet
-from mdgen.validation.page import confusion_table
-from mdgen.validation.headlines import summary
-from mdgen.validation.report import contact_sheet, nearest_couples, plain, to_json, write_report
+from mdgen.validation.report.html import confusion_table
+from mdgen.validation.report.summary import summary
+from mdgen.validation.report.write import contact_sheet, nearest_couples, plain, to_json, write_report
 from mdgen.validation.judges.usefulness import usefulness
-from mdgen.validation.verdict import verdict
+from mdgen.validation.report.verdict import verdict
 from mdgen.validation.metrics.verification import verification
 
 NAMES = ["ID_1", "<b>&\"x", "Zoë 'o"]

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from mdgen.validation.charts import COLOURS, line_chart, rounded_ticks
+from mdgen.validation.report.charts import COLOURS, line_chart, rounded_ticks
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from mdgen.validation.judges.features import EXTRACTOR
-from mdgen.validation.page import number
+from mdgen.validation.report.html import number
 
 
 class Headline(NamedTuple):

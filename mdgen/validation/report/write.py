@@ -11,7 +11,7 @@ import torch
 from mdgen.data.image_io import grid, to_pixels, write_png
 from mdgen.errors import RunError
 from mdgen.runs.folder import write_text
-from mdgen.validation.report_page import render
+from mdgen.validation.report.samples_page import render
 
 SHOWN = 4     # images per user and side
 COUPLES = 8   # generated images with their nearest training image, nearest first

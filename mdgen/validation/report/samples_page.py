@@ -2,10 +2,10 @@
 
 from html import escape
 
-from mdgen.validation.charts import line_chart
+from mdgen.validation.report.charts import line_chart
 from mdgen.validation.judges.features import EXTRACTOR
-from mdgen.validation.headlines import headlines
-from mdgen.validation.page import (card, confusion_table, figures, folded, number, page, status, strip, table)
+from mdgen.validation.report.summary import headlines
+from mdgen.validation.report.html import (card, confusion_table, figures, folded, number, page, status, strip, table)
 
 SIDES = "generated", "held_out"
 

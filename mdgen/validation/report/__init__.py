@@ -1,0 +1,1 @@
+"""What is said of the figures: the verdict, the pages, the files."""
