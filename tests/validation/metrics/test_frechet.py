@@ -5,8 +5,7 @@ import pytest
 import scipy.linalg
 
 from mdgen.errors import RequestError
-from mdgen.validation.metrics.frechet import (RunningMoments, frechet_between, frechet_distance, frechet_floor, real_pairs,
-                                  statistics)
+from mdgen.validation.metrics.frechet import frechet_between, frechet_distance, statistics
 
 
 def random_covariance(dim, seed, rank=None):
@@ -83,81 +82,10 @@ def test_statistics_are_numpy_s_in_float64():
     assert np.allclose(sigma, np.cov(features.astype(np.float64), rowvar=False))
 
 
-def moments_of(*batches):
-    moments = RunningMoments()
-    for batch in batches:
-        moments.add(batch)
-    return moments
-
-
-@pytest.mark.parametrize("cuts", [[1, 2, 3], [7, 50], [0, 119]])
-def test_running_moments_equal_those_of_all_rows(cuts):
-    rng = np.random.default_rng(0)
-    features = rng.normal(size=(120, 9)) @ rng.normal(size=(9, 9)) + 1e4
-    for got, wanted in zip(moments_of(*np.split(features, cuts)).statistics(), statistics(features)):
-        assert np.allclose(got, wanted, rtol=1e-10, atol=1e-10)
-
-
-def test_running_moments_merge_in_any_order():
-    parts = np.split(np.random.default_rng(0).normal(size=(100, 6)) + 5, [3, 60])
-    merged = moments_of(parts[2])
-    for moments in (RunningMoments(), moments_of(parts[0]), moments_of(parts[1])):
-        merged.merge(moments)
-    fresh = RunningMoments()
-    fresh.merge(merged)
-    assert merged.count == fresh.count == 100
-    for moments in (merged, fresh):
-        for got, wanted in zip(moments.statistics(), statistics(np.concatenate(parts))):
-            assert np.allclose(got, wanted, rtol=1e-10, atol=1e-10)
-
-
-def test_running_moments_keep_a_small_spread_on_a_large_offset():
-    steps = np.random.default_rng(0).integers(-8, 8, size=(400, 3)) / 8     # exact beside 2^30
-    _, sigma = moments_of(*np.split(steps + 2.0**30, 40)).statistics()
-    assert np.allclose(sigma, np.cov(steps, rowvar=False), rtol=1e-6, atol=1e-6)
-
-
-def test_floor_falls_as_the_number_of_images_grows():
-    real = np.random.default_rng(0).normal(size=(800, 16))
-    few, _ = frechet_floor(real, size=40)
-    many, _ = frechet_floor(real, size=400)
-    assert 0 < many < few / 4  # bias about 1/N
-
-
-def test_floor_lies_below_the_distance_of_another_distribution():
-    rng = np.random.default_rng(0)
-    real, fake = rng.normal(size=(400, 8)), rng.normal(size=(200, 8)) * 0.7
-    mean, deviation = frechet_floor(real, size=200)
-    assert frechet_between(real[:200], fake) > mean + 5 * deviation
-
-
-def test_floor_against_held_out_data_sees_its_shift():
-    rng = np.random.default_rng(0)
-    real, held_out = rng.normal(size=(300, 8)), rng.normal(size=(300, 8)) + 0.5
-    assert frechet_floor(real, held_out)[0] == pytest.approx(frechet_floor(real)[0] + 8 * 0.25, rel=0.3)
-
-
-def test_halves_are_disjoint_of_the_asked_size_and_repeat_by_seed():
-    real = np.arange(21)[:, None]
-    pairs = list(real_pairs(real, size=10, repeats=3, seed=5))
-    assert len(pairs) == 3
-    for left, right in pairs:
-        assert len(left) == len(right) == 10 and len({*left.ravel(), *right.ravel()}) == 20
-    again = list(real_pairs(real, size=10, repeats=3, seed=5))
-    assert all(np.array_equal(a, b) for pair in zip(pairs, again) for a, b in zip(*pair))
-    assert not np.array_equal(pairs[0][0], next(real_pairs(real, size=10, seed=6))[0])
-
-
 def test_wrong_requests_are_refused():
     with pytest.raises(RequestError, match="1 image"):
         statistics(np.zeros((1, 4)))
     with pytest.raises(RequestError, match="not finite"):
         statistics(np.array([[0.0], [np.nan]]))
-    with pytest.raises(RequestError, match="not finite"):
-        moments_of(np.array([[0.0], [np.inf]]))
-    with pytest.raises(RequestError, match="1 image"):
-        moments_of(np.zeros((1, 4))).statistics()
-    with pytest.raises(RequestError, match="N = 6.*to 5"):
-        frechet_floor(np.zeros((10, 3)), size=6)
     with pytest.raises(ValueError, match="shapes"):
         frechet_distance(np.zeros(3), np.eye(3), np.zeros(4), np.eye(4))
