@@ -15,14 +15,15 @@ PAIRS = 300   # per user and kind of pair
 
 
 def physics(training, held_out, generated, num_users: int, *, axes: ImageAxes | None = None, measures: dict | None = None,
-            curves: str = "dtw", pairs: int = PAIRS, seed: int = 0) -> dict:
+            pairs: int = PAIRS, seed: int = 0) -> dict:
     """How far generated images of a user are from that user's real ones and from others', for each measure.
 
     training, held_out, generated: JudgedSets of images of one size. axes: of the images (`find_axes`); None leaves
     velocities in shares of the image's height and the cadence unmeasured. measures: {"training", "held_out",
-    "generated": `image_measures` with these axes}, where they are known already. curves: kind of `curve_distance`. Scalars
-    are compared by their absolute difference, spectra by the root-mean-square difference in dB. Means are over at
-    most `pairs` random pairs per user and kind; real pairs of one set and user lie INDEPENDENT_GAP windows apart.
+    "generated": `image_measures` with these axes}, where they are known already. Curves are
+    compared by `curve_distance`, scalars by their absolute difference, spectra by the root-mean-square difference in
+    dB. Means are over at most `pairs` random pairs per user and kind; real pairs of one set and user lie
+    INDEPENDENT_GAP windows apart.
     Returns {"velocity_unit", "curve_distance", "pairs", "not_measured": {name: reason}, "features": {name: None or
     {"unit", "within", "between": lists over users, "separability": between / within, "generated" and "held_out":
     {"to_user", "to_others", "spread"}}}} with ratios as {"overall", "per_user"}:
@@ -40,8 +41,8 @@ def physics(training, held_out, generated, num_users: int, *, axes: ImageAxes | 
     for name in UNITS:
         values = {key: found.get(name) for key, found in measures.items()}
         features[name] = None if name in missing else {
-            "unit": unit if UNITS[name] == VELOCITY else UNITS[name], **feature_report(name, values, drawn, curves)}
-    return {"velocity_unit": unit, "curve_distance": curves, "pairs": pairs, "not_measured": missing,
+            "unit": unit if UNITS[name] == VELOCITY else UNITS[name], **feature_report(name, values, drawn)}
+    return {"velocity_unit": unit, "curve_distance": "dtw", "pairs": pairs, "not_measured": missing,
             "features": features}
 
 
@@ -71,11 +72,11 @@ def sample_grid(rng, rows, columns, most: int):
     return np.stack([rows[place // max(len(columns), 1)], columns[place % max(len(columns), 1)]], axis=1)
 
 
-def feature_report(name: str, values: dict, drawn: dict, curves: str) -> dict:
+def feature_report(name: str, values: dict, drawn: dict) -> dict:
     """Distances and their ratios for one measure; values: set -> [N, ...], drawn: set -> `draw_pairs`."""
     def mean(one, kind):
         return mean_distances(name, values[one], values[one if kind == "itself" else "training"],
-                              drawn[one][kind], curves)
+                              drawn[one][kind])
 
     within, between = mean("training", "itself"), mean("training", "others")
     report = {"within": within, "between": between, "separability": ratios(between, within)}
@@ -85,11 +86,11 @@ def feature_report(name: str, values: dict, drawn: dict, curves: str) -> dict:
     return report
 
 
-def mean_distances(name: str, x, y, pairs: list, curves: str) -> list:
+def mean_distances(name: str, x, y, pairs: list) -> list:
     """Mean distance between x and y [N, ...] over every user's pairs of rows; None where none can be compared."""
     first, second = np.concatenate(pairs).T
     if name in CURVES:
-        distances = curve_distance(x[first], y[second], curves)
+        distances = curve_distance(x[first], y[second])
     elif name in SPECTRA:
         distances = np.sqrt(((x[first] - y[second]) ** 2).mean(axis=1))
     else:

@@ -117,13 +117,6 @@ def test_without_axes_there_is_no_cadence_but_a_reason(sets):
     assert set(found["features"]) == set(UNITS)
 
 
-def test_the_frechet_distance_by_name(sets, honest):
-    found = scores(sets, curves="frechet")
-    assert found["torso_line"]["within"][0] > honest["torso_line"]["within"][0]    # a maximum, not a mean
-    assert found["torso_line"]["separability"]["overall"] > 1.3
-    assert found["cadence"] == honest["cadence"]
-
-
 def test_windows_that_overlap_are_no_pair():
     users, positions = np.repeat([0, 1], 6), np.tile(np.arange(6), 2)
     one = judged(np.empty((12, 0)), users, positions)
