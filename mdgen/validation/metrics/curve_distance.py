@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from mdgen.validation.metrics.feature_arrays import strips
+
 PAIRS_AT_ONCE = 4096   # keeps the rows of the table in a processor's cache
 
 
@@ -21,8 +23,8 @@ def curve_distance(x, y):
         raise ValueError(f"curves of shapes {x.shape} and {y.shape}: need [P, W] twice")
     width = x.shape[1]
     reach = width // 4
-    parts = [slice(start, start + PAIRS_AT_ONCE) for start in range(0, len(x), PAIRS_AT_ONCE)]
-    costs = [cheapest_path(x[p].T.copy(), y[p].T.copy(), band=reach, skip=reach) for p in parts]
+    costs = [cheapest_path(x[pairs].T.copy(), y[pairs].T.copy(), band=reach, skip=reach)
+             for pairs in strips(len(x), PAIRS_AT_ONCE)]
     return np.concatenate([*costs, np.empty(0)]).astype(np.float64) / (2 * (width - reach))
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from mdgen.errors import RequestError
+from mdgen.validation.metrics.feature_arrays import finite_features
 
 
 def statistics(features):
@@ -47,16 +48,6 @@ def frechet_between(x, y) -> float:
 def _total(gap, trace1, trace2, cross) -> float:
     # Equal inputs can leave a rounding error just below zero.
     return float(max((gap**2).sum() + trace1 + trace2 - 2 * cross, 0.0))
-
-
-def finite_features(features):
-    """features [N, D] as float64. Raises ValueError for another shape, RequestError for values not finite."""
-    features = np.asarray(features, dtype=np.float64)
-    if features.ndim != 2:
-        raise ValueError(f"features of shape {features.shape}: need [N, D]")
-    if not np.isfinite(features).all():
-        raise RequestError("features hold values that are not finite; check the images and the extractor.")
-    return features
 
 
 def _checked(features):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mdgen.errors import RequestError
-from mdgen.validation.metrics.frechet import finite_features
+from mdgen.validation.metrics.feature_arrays import finite_pair, strips
 
 ROWS_AT_ONCE = 2048
 
@@ -19,7 +19,7 @@ def kernel_distance(x, y, *, subsets: int = 100, subset_size: int = 1000, seed: 
     `kernel_distance_full`. Raises RequestError for fewer than 2 rows, no draws or values that are not finite,
     ValueError for shapes that do not match.
     """
-    x, y = _features(x, y)
+    x, y = finite_pair(x, y)
     n = min(subset_size, len(x), len(y))
     if n < 2 or subsets < 1:
         raise RequestError(f"kernel distance from {subsets} subset(s) of {n}: need 1 or more of 2 images up.")
@@ -39,7 +39,7 @@ def kernel_distance_full(x, y):
     the sets differ and too wide, by up to √2, where they are equal. Raises RequestError for fewer than 3
     rows or values that are not finite, ValueError for shapes that do not match.
     """
-    x, y = _features(x, y)
+    x, y = finite_pair(x, y)
     n, m = len(x), len(y)
     if min(n, m) < 3:
         raise RequestError(f"kernel distance of {n} and {m} images with its error: need at least 3 of both.")
@@ -53,13 +53,6 @@ def kernel_distance_full(x, y):
     return float(estimate), float(np.sqrt((n - 1) * without_x.var() + (m - 1) * without_y.var()))
 
 
-def _features(x, y):
-    x, y = finite_features(x), finite_features(y)
-    if x.shape[1] != y.shape[1]:
-        raise ValueError(f"features of shapes {x.shape} and {y.shape}: need [N, D] and [M, D]")
-    return x, y
-
-
 def _draws(subsets: int, size: int, rows_x: int, rows_y: int, seed: int):
     """Memberships [subsets, rows_x] and [subsets, rows_y]: 1 where the row belongs to the subset."""
     rng = np.random.RandomState(seed)       # torch-fidelity's generator; x is drawn before y in every subset
@@ -71,9 +64,8 @@ def _draws(subsets: int, size: int, rows_x: int, rows_y: int, seed: int):
 
 
 def _kernel_strips(x, y):
-    """Yield (rows, kernel [rows, M]) over all rows of x, a strip at a time to bound the memory."""
-    for start in range(0, len(x), ROWS_AT_ONCE):
-        rows = slice(start, start + ROWS_AT_ONCE)
+    """Yield (rows, kernel [rows, M]) over all rows of x."""
+    for rows in strips(len(x), ROWS_AT_ONCE):
         yield rows, (x[rows] @ y.T / x.shape[1] + 1) ** 3
 
 

@@ -1,9 +1,9 @@
-"""Fidelity (is what was drawn realistic?) and variety (is all that is real drawn?) by neighbours."""
+"""Fidelity (are generated images realistic?) and variety (do they cover the real ones?) by nearest neighbours."""
 
 import numpy as np
 
 from mdgen.errors import RequestError
-from mdgen.validation.metrics.frechet import finite_features
+from mdgen.validation.metrics.feature_arrays import finite_pair, strips
 
 ROWS_AT_ONCE = 1024
 
@@ -44,20 +44,16 @@ def density_coverage(real, fake, k: int = 5):
 
 
 def _centred(real, fake):
-    real, fake = finite_features(real), finite_features(fake)
-    if real.shape[1] != fake.shape[1]:
-        raise ValueError(f"features of shapes {real.shape} and {fake.shape}: need [N, D] and [M, D]")
+    real, fake = finite_pair(real, fake)
     centre = real.mean(axis=0) if len(real) else 0.0  # distances do not change; their expansion rounds less
     return real - centre, fake - centre
 
 
 def _radii(points, k: int):
     """Squared distance of each point to its k-th nearest other point, [N]."""
-    radii = np.empty(len(points))
-    for rows, distances in _distance_strips(points, points):
-        # The point itself is the smallest of its row, so position k is the k-th neighbour.
-        radii[rows] = np.partition(distances, k, axis=1)[:, k]
-    return radii
+    # The point itself is the smallest of its row, so position k is the k-th neighbour.
+    return np.concatenate([np.partition(distances, k, axis=1)[:, k]
+                           for _, distances in _distance_strips(points, points)])
 
 
 def _share_inside(queries, points, radii) -> float:
@@ -66,12 +62,11 @@ def _share_inside(queries, points, radii) -> float:
 
 
 def _distance_strips(x, y):
-    """Yield (rows, squared distances [rows, M]) over all rows of x, a strip at a time to bound the memory."""
+    """Yield (rows, squared distances [rows, M]) over all rows of x."""
     norms = (y**2).sum(axis=1)
-    for start in range(0, len(x), ROWS_AT_ONCE):
-        strip = x[start : start + ROWS_AT_ONCE]
-        scale = (strip**2).sum(axis=1)[:, None] + norms
-        distances = scale - 2 * strip @ y.T
+    for rows in strips(len(x), ROWS_AT_ONCE):
+        scale = (x[rows]**2).sum(axis=1)[:, None] + norms
+        distances = scale - 2 * x[rows] @ y.T
         # What is left of equal points after rounding is made exactly 0, so that a copy lies in every ball.
         distances[distances < 1e-12 * scale] = 0
-        yield slice(start, start + len(strip)), distances
+        yield rows, distances

@@ -4,6 +4,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from mdgen.errors import RequestError
+from mdgen.validation.metrics.feature_arrays import strips
 
 ROWS_AT_ONCE = 256   # probes; bounds the memory to that many rows of distances
 CHART_POINTS = 100
@@ -41,16 +42,15 @@ def verification(gallery, gallery_users, probes, probe_users) -> dict:
 
 def _figures(gallery, gallery_users, probes, probe_users):
     """The scalar figures of some probes, and their ROC curve."""
-    def strips():
-        for start in range(0, len(probes), ROWS_AT_ONCE):
-            rows = slice(start, start + ROWS_AT_ONCE)
+    def pairs():
+        for rows in strips(len(probes), ROWS_AT_ONCE):
             yield cdist(probes[rows], gallery), probe_users[rows, None] == gallery_users    # both [rows, G]
 
-    genuine = np.concatenate([distance[same] for distance, same in strips()])
-    curve = roc_curve(genuine, (distance[~same] for distance, same in strips()))
+    genuine = np.concatenate([distance[same] for distance, same in pairs()])
+    curve = roc_curve(genuine, (distance[~same] for distance, same in pairs()))
     right, impostors = np.concatenate([
         np.stack([same[np.arange(len(same)), distance.argmin(axis=1)], distance.sum(axis=1, where=~same)])
-        for distance, same in strips()], axis=1)
+        for distance, same in pairs()], axis=1)
     own, margin = prototype_distances(gallery, gallery_users, probes, probe_users)
     return {"auc": area(*curve), "eer": equal_error_rate(*curve), "rank1": float(right.mean()),
             "genuine_distance": float(genuine.mean()),
