@@ -16,7 +16,8 @@ from mdgen import distributed
 from mdgen.runs.checkpoint import fingerprint
 from mdgen.validation.cache import Cache, content_key
 from mdgen.validation.distribution import distribution
-from mdgen.validation.metrics.diversity import ratios, user_diversity
+from mdgen.validation.metrics.diversity import user_diversity
+from mdgen.validation.metrics.per_user import ratios
 from mdgen.validation.judges.features import EXTRACTOR, JudgedSet, judge_images
 from mdgen.validation.image_sets import drawing_settings, read_sets
 from mdgen.validation.judges.inception_features import inception_features

@@ -8,7 +8,7 @@ import numpy as np
 from mdgen.data.copies import INDEPENDENT_GAP
 from mdgen.data.image_axes import ImageAxes
 from mdgen.validation.metrics.curve_distance import curve_distance
-from mdgen.validation.metrics.diversity import ratios
+from mdgen.validation.metrics.per_user import ratios
 from mdgen.validation.image_measures import CURVES, SHARE, SPECTRA, UNITS, VELOCITY, image_measures, not_measured
 
 PAIRS = 300   # per user and kind of pair

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import torch
 
-from mdgen.validation.metrics.diversity import ratios
+from mdgen.validation.metrics.per_user import ratios
 from mdgen.validation.metrics.image_quality import WINDOW, envelope_error, psnr, squared_error, ssim
 from mdgen.validation.metrics.spectral_texture import user_fine_power
 from mdgen.validation.judges.user_classifier import recognition

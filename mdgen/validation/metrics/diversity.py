@@ -26,19 +26,7 @@ def mean_pair_distance(vectors, positions=None, min_gap: int = 1):
     return float(pdist(vectors)[apart].mean() / np.sqrt(vectors.shape[1]))
 
 
-def user_diversity(vectors, users, num_users: int, positions=None, min_gap: int = 1) -> list:
-    """`mean_pair_distance` within every user: vectors [N, ...], users [N] -> num_users floats, or None."""
-    positions = np.arange(len(users)) if positions is None else np.asarray(positions)
+def user_diversity(vectors, users, num_users: int, positions, min_gap: int = 1) -> list:
+    """`mean_pair_distance` within every user: vectors [N, ...], users, positions [N] -> num_users floats, or None."""
     rows = [np.flatnonzero(users == user) for user in range(num_users)]
     return [mean_pair_distance(vectors[r], positions[r], min_gap) for r in rows]
-
-
-def ratios(values, reference) -> dict:
-    """values / reference per user, and overall as the ratio of the means over users that have both.
-
-    Lists of floats or None, of equal length. Returns {"overall", "per_user"}; None where nothing can be said.
-    """
-    pairs = [(v, r) for v, r in zip(values, reference, strict=True) if v is not None and r]
-    per_user = [v / r if v is not None and r else None for v, r in zip(values, reference)]
-    overall = sum(v for v, _ in pairs) / sum(r for _, r in pairs) if pairs else None
-    return {"overall": overall, "per_user": per_user}
