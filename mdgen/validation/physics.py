@@ -8,7 +8,7 @@ import numpy as np
 from mdgen.data.copies import INDEPENDENT_GAP
 from mdgen.data.image_axes import ImageAxes
 from mdgen.validation.metrics.curve_distance import curve_distance
-from mdgen.validation.metrics.per_user import ratios
+from mdgen.validation.metrics.per_user import ratios, user_means
 from mdgen.validation.image_measures import CURVES, SHARE, SPECTRA, UNITS, VELOCITY, image_measures, not_measured
 
 PAIRS = 300   # per user and kind of pair
@@ -95,6 +95,5 @@ def mean_distances(name: str, x, y, pairs: list) -> list:
         distances = np.sqrt(((x[first] - y[second]) ** 2).mean(axis=1))
     else:
         distances = np.abs(x[first] - y[second])
-    parts = np.split(distances, np.cumsum([len(p) for p in pairs])[:-1])
-    parts = [part[np.isfinite(part)] for part in parts]
-    return [float(part.mean()) if len(part) else None for part in parts]
+    users = np.repeat(np.arange(len(pairs)), [len(p) for p in pairs])
+    return user_means(distances, users, len(pairs))

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import torch
 
-from mdgen.validation.metrics.per_user import ratios
+from mdgen.validation.metrics.per_user import known_mean, ratios, user_means
 from mdgen.validation.metrics.image_quality import WINDOW, envelope_error, psnr, squared_error, ssim
 from mdgen.validation.metrics.spectral_texture import user_fine_power
 from mdgen.validation.judges.user_classifier import recognition
@@ -56,8 +56,4 @@ def reconstruction_quality(original, other, num_users: int) -> dict:
 
 def per_user(values, users, num_users: int) -> dict:
     """Means over all images and over each user's: values [N], NaN left out -> {"overall", "per_user"}."""
-    def mean(chosen):
-        chosen = chosen[~np.isnan(chosen)]
-        return float(chosen.mean()) if len(chosen) else None
-
-    return {"overall": mean(values), "per_user": [mean(values[users == user]) for user in range(num_users)]}
+    return {"overall": known_mean(values), "per_user": user_means(values, users, num_users)}

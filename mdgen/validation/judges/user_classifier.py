@@ -9,6 +9,7 @@ from mdgen.data.splits import Split
 from mdgen import distributed
 from mdgen.training.user_classifier import new_classifier_task, train_kept
 from mdgen.validation.judges.judged_set import training_key
+from mdgen.validation.metrics.per_user import user_means
 
 JUDGE_VERSION = 1   # raise it when the judge's network or training changes: it is then trained anew
 
@@ -41,8 +42,6 @@ def recognition(probabilities, users) -> dict:
     correct, wanted = probabilities.argmax(axis=1) == users, probabilities[np.arange(len(users)), users]
     confusion = np.zeros((probabilities.shape[1],) * 2, dtype=np.int64)
     np.add.at(confusion, (users, probabilities.argmax(axis=1)), 1)
-    rows = [users == user for user in range(len(confusion))]
     return {"accuracy": float(correct.mean()), "confidence": float(wanted.mean()),
-            "accuracy_per_user": [float(correct[r].mean()) if r.any() else None for r in rows],
-            "confidence_per_user": [float(wanted[r].mean()) if r.any() else None for r in rows],
-            "confusion": confusion.tolist()}
+            "accuracy_per_user": user_means(correct, users, len(confusion)),
+            "confidence_per_user": user_means(wanted, users, len(confusion)), "confusion": confusion.tolist()}

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from mdgen.validation.metrics.per_user import user_means
+
 FINE_CYCLES = 16.0   # per image side: beyond it lies speckle, below it limbs and torso
 
 
@@ -25,6 +27,4 @@ def _power(image, fine) -> float:
 
 def user_fine_power(images, users, num_users: int) -> list:
     """Mean `fine_power` of every user: list of num_users floats, None where there is nothing to measure."""
-    power = fine_power(images)
-    means = [power[users == user].mean() if (users == user).any() else np.nan for user in range(num_users)]
-    return [float(mean) if np.isfinite(mean) else None for mean in means]
+    return user_means(fine_power(images), users, num_users)
