@@ -62,10 +62,10 @@ def test_a_missing_value_is_left_out():
 
 
 def test_all_that_is_drawn_lies_in_the_picture_and_every_series_has_its_look():
-    names = ["real images only", "real and generated images", "generated images only", "a", "b", "c"]
-    svg = parsed([(name, [0, 1], [-3 + i, 117.0 * i], [2, 9]) for i, name in enumerate(names)], width=300)
+    names = ["real images only", "real and generated images", "generated images only, of every user", "a", "b", "c"]
+    svg = parsed([(name, [0, 1], [-3 + i, 117.0 * i], [2, 9]) for i, name in enumerate(names)])
     width, height = view(svg)
-    assert width == 300
+    assert (width, height) == (480, 300 + 2 * 18)                             # the key takes two lines
     assert all(0 <= x <= width and 0 <= y <= height for line in lines(svg) for x, y in line)
     assert all(0 <= x <= width and 0 <= y <= height for x, y in texts(svg).values())
     assert [line.get("stroke") for line in svg.iter(SVG + "polyline")] == list(COLOURS)
