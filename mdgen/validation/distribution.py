@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from mdgen.validation.judges.features import per_user_subsets
+from mdgen.validation.judges.features import EXTRACTOR, per_user_subsets
 from mdgen.validation.metrics.frechet import frechet_between
 from mdgen.validation.metrics.inception_score import inception_score
 from mdgen.validation.metrics.kernel_distance import kernel_distance_full
 from mdgen.validation.metrics.precision_recall import density_coverage, precision_recall
 
+# Only the 2015 Inception weights make a Fréchet distance an FID: other features give figures of other names.
+NAMES = {EXTRACTOR: {"fd": f"fd_{EXTRACTOR}", "kd": f"kd_{EXTRACTOR}", "is": f"is_{EXTRACTOR}"},
+         "inception": {"fd": "fid", "kd": "kid", "is": "inception_score"}}
 NEIGHBOURS = {"precision": 3, "recall": 3, "density": 5, "coverage": 5}   # k as their authors chose it
 IMAGES_PER_SPLIT = 100   # fewer in a split of the Inception Score measure their number rather than their variety
 
@@ -18,7 +21,7 @@ def distribution(training, held_out, generated, num_users: int, names: dict) -> 
     """Every distribution metric, overall and per user, for generated and for held-out real images.
 
     The sets are JudgedSets with the features [N, D] and probabilities [N, K] of one extractor. names: what "fd",
-    "kd" and "is" are called with it, since only the 2015 Inception weights make a Fréchet distance an FID.
+    "kd" and "is" are called with it, of NAMES.
     Returns the dict of `compare` under those names, with "per_user": the same of each user alone, without the score.
     """
     def named(values):

@@ -15,7 +15,7 @@ from mdgen.runs.folder import RunFolder
 from mdgen import distributed
 from mdgen.runs.checkpoint import fingerprint
 from mdgen.validation.cache import Cache, content_key
-from mdgen.validation.distribution import distribution
+from mdgen.validation.distribution import NAMES, distribution
 from mdgen.validation.metrics.diversity import user_diversity
 from mdgen.validation.metrics.per_user import ratios
 from mdgen.validation.judges.features import EXTRACTOR, JudgedSet, judge_images
@@ -36,8 +36,6 @@ from mdgen.validation.report.verdict import verdict
 __all__ = ["evaluate_samples", "judge_sets", "summary"]
 SCHEMA_VERSION = 2
 SETS = "training", "held_out", "generated"
-NAMES = {EXTRACTOR: {"fd": f"fd_{EXTRACTOR}", "kd": f"kd_{EXTRACTOR}", "is": f"is_{EXTRACTOR}"},
-         "inception": {"fd": "fid", "kd": "kid", "is": "inception_score"}}
 INCEPTION_TRAINING = 400   # of the training images at most, evenly spaced: 11.4 GFLOP each
 
 
