@@ -23,9 +23,9 @@ def adversarial_pull(discriminator, decoded, reconstruction_loss, last_weight, s
 
     decoded: [B, C, H, W], made by a network whose last layer has the weight tensor `last_weight`.
     The adaptive weight makes the gradient at that layer `share` times as long as that of `reconstruction_loss`
-    (Esser et al. 2021, eq. 7). The discriminator is passed once, in float32: its gradient at the images is kept and sent
-    on. The discriminator itself receives none. Returns two scalars: the loss, whose value is that of -logits, weighted,
-    and the weight.
+    (Esser et al. 2021, eq. 7). The discriminator is passed once, in float32: its gradient at the images is kept and
+    sent on. The discriminator itself receives none. Returns two scalars: the loss, whose value is that of -logits,
+    weighted, and the weight.
     """
     with torch.autocast(decoded.device.type, enabled=False):
         shown = decoded.detach().float().requires_grad_()

@@ -17,7 +17,7 @@ def texture_distance(x, y, eps: float = 1e-3):
 
 
 def detail_amplitude(x, eps: float = 1e-3):
-    """Root mean square of each Haar band in windows of 8 pixels: [B, C, H, W] -> [B, 3C, H/8, W/8]; eps in x's units."""
+    """Root mean square of each Haar band in windows of 8 pixels: [B, C, H, W] -> [B, 3C, H/8, W/8]; eps as x."""
     a, b, c, d = F.pixel_unshuffle(x, 2).unflatten(1, (-1, 4)).unbind(dim=2)     # each [B, C, H/2, W/2]
     bands = torch.cat([a - b + c - d, a + b - c - d, a - b - c + d], dim=1) / 2   # [B, 3C, H/2, W/2]
     return (F.avg_pool2d(bands.square(), WINDOW // 2) + eps**2).sqrt()

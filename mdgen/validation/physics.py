@@ -14,8 +14,8 @@ from mdgen.validation.image_measures import CURVES, SHARE, SPECTRA, UNITS, VELOC
 PAIRS = 300   # per user and kind of pair
 
 
-def physics(training, held_out, generated, num_users: int, *, axes: ImageAxes | None = None, measures: dict | None = None,
-            pairs: int = PAIRS, seed: int = 0) -> dict:
+def physics(training, held_out, generated, num_users: int, *, axes: ImageAxes | None = None,
+            measures: dict | None = None, pairs: int = PAIRS, seed: int = 0) -> dict:
     """How far generated images of a user are from that user's real ones and from others', for each measure.
 
     training, held_out, generated: JudgedSets of images of one size. axes: of the images (`find_axes`); None leaves

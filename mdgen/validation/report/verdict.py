@@ -1,4 +1,4 @@
-"""The verdict: figures of a report against thresholds that a user can set."""
+"""The verdict: figures of a report against limits that can be set on the command line."""
 
 import math
 from dataclasses import dataclass
@@ -28,17 +28,19 @@ CRITERIA = {
     "fid": Criterion(("distribution", "inception", "fid", "all_images", "generated_to_training"), True, 50.0,
                      "Fréchet distance in 2015 Inception features, of all images"),
     "inception_score": Criterion(("distribution", "inception", "inception_score", "generated"), False, 2.0,
-                                 "sure and varied in the eyes of Inception"),
+                                 "Inception Score: confident and varied class predictions"),
     "user_accuracy": Criterion(("recognition", "generated", "accuracy"), False, 0.80,
-                               "drawn images are recognised as the wanted user"),
+                               "share of generated images recognised as the wanted user"),
     "verification_eer": Criterion(("verification", "generated", "eer"), True, 0.20,
-                                  "the Siamese judge tells users apart by drawn images"),
-    "copy_rate": Criterion(("originality", "copy_rate"), True, 0.02, "drawn images that copy a training image"),
+                                  "equal error rate of the Siamese judge on generated images"),
+    "copy_rate": Criterion(("originality", "copy_rate"), True, 0.02,
+                           "share of generated images that copy a training image"),
     "fd_over_floor": Criterion(("ratios", "fd_over_floor"), True, 3.0,
-                               "Fréchet distance in the judge's features over that of real held-out images"),
+                               "Fréchet distance in the user classifier's features, over that of real held-out images"),
     "diversity": Criterion(("ratios", "diversity"), False, 0.8,
-                           "drawn images of a user differ as held-out ones do"),
-    "fine_texture": Criterion(("ratios", "fine_texture"), False, 0.5, "speckle is there, and no more than in real images"),
+                           "distance between generated images of a user, over that between held-out ones"),
+    "fine_texture": Criterion(("ratios", "fine_texture"), False, 0.5,
+                              "closeness of fine texture (speckle) to that of real images, 1 where they are equal"),
 }
 
 

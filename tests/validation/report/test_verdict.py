@@ -3,7 +3,8 @@
 import pytest
 
 from mdgen.errors import RequestError
-from mdgen.validation.report.verdict import CRITERIA, FAILED, INCOMPLETE, NOT_MEASURED, PASSED, parse_thresholds, verdict
+from mdgen.validation.report.verdict import (CRITERIA, FAILED, INCOMPLETE, NOT_MEASURED, PASSED, parse_thresholds,
+                                             verdict)
 
 
 def results(**changes):
@@ -61,9 +62,9 @@ def test_thresholds_are_set_and_switched_off():
     assert found["criteria"][0]["needs"] == "< 20"
 
 
-@pytest.mark.parametrize("word, pattern", [("fd=3", "no criterion is called 'fd'.*user_accuracy"),
-                                           ("fid", "'' is no finite number"), ("fid=low", "'low' is no finite number.*fid=off"),
-                                           ("fid=nan", "'nan' is no finite number")])
+@pytest.mark.parametrize("word, pattern", [
+    ("fd=3", "no criterion is called 'fd'.*user_accuracy"), ("fid", "'' is no finite number"),
+    ("fid=low", "'low' is no finite number.*fid=off"), ("fid=nan", "'nan' is no finite number")])
 def test_unknown_thresholds_are_refused_in_one_line(word, pattern):
     with pytest.raises(RequestError, match=pattern) as caught:
         parse_thresholds([word])
