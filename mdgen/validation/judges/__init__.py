@@ -1,1 +1,1 @@
-"""Networks that judge images, and what they say. None of them has taken part in the training of what it judges."""
+"""Networks that judge images, and what they say. None of them took part in training the model that it judges."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import torch
 
-EXTRACTOR = "user_classifier"   # the part of a metric's name that says whose features it was taken in
+EXTRACTOR = "user_classifier"   # ends the name of a metric that is computed in this judge's features
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ def judge_images(judge, folders, indices, device, batch_size: int = 64) -> Judge
 
 
 def per_user_subsets(users, counts, repeats: int = 5, seed: int = 0):
-    """Yield `repeats` random row selections with counts[u] rows of user u each: comparing two sets at one N.
+    """Yield `repeats` random selections of rows, each with counts[u] of user u, so that sets are compared at equal N.
 
-    users: [N] int64; counts: how many of each user, in order. Where that is all of them, all are taken.
+    users: [N] int64; counts: how many of each user, in order, at most as many as there are.
     """
     rng = np.random.default_rng(seed)
     for _ in range(repeats):

@@ -1,4 +1,7 @@
-"""Is an enrolled person's walk drawn? Both judges of identity, trained on real images of everybody, that person too."""
+"""Do images generated for an enrolled person show that person's walk?
+
+Both judges of identity answer. They are trained on real images of everybody, the enrolled person among them.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,10 +37,11 @@ class IdentityJudges:
     def claim(self, user: int, folders, rows, without=()) -> dict:
         """What the judges say of images that claim to be walks of `user`, an index into the split's users.
 
-        folders, rows: a decoded tree and [N] int64 of it. without: training images, int64 indices into the split's
-        tree, that the gallery leaves out, such as those that the person was enrolled from.
-        Returns n, recognised (share taken for the user by the classifier), confidence (its mean probability of the
-        user), and of `verification` against everybody's training images auc, eer, rank1 and prototype_margin.
+        folders, rows: a decoded tree and [N] int64 of it. without: int64 indices of training images that are left
+        out of the gallery, such as those that the person was enrolled from.
+        Returns n, recognised (share that the classifier recognises as the user) and confidence (its mean probability
+        of the user). auc, eer, rank1 and prototype_margin are those of `verification` against everybody's training
+        images.
         """
         logits = outputs(self.classifier, folders, rows, self.device)
         claimed = torch.full((len(rows),), user).numpy()

@@ -17,15 +17,15 @@ SIZE = 299
 
 def inception_features(model: InceptionV3, images, *, resize: str = "pytorch-fid", batch_size: int = 32, device,
                        progress=None):
-    """Show images to the network: (features [N, 2048], probabilities [N, 1008]), NumPy float64.
+    """The network's features [N, 2048] and class probabilities [N, 1008] of images, NumPy float64.
 
     model: in evaluation mode; moved to `device`, channels last. images: uint8 [N, 3, H, W], or [N, 1, H, W]
     whose channel stands for all three; array or tensor. resize: one of
       "pytorch-fid"     bilinear between half-pixel centres, no smoothing before shrinking; 2 x / 255 - 1
       "clean-fid"       Pillow's bicubic per channel, which smooths before shrinking, in floats, cut to
                         [0, 255] and not rounded (Parmar et al. 2022); (x - 128) / 128
-      "torch-fidelity"  TensorFlow 1's bilinear, row i at i · H / 299 of the input, half a pixel off and without
-                        smoothing; as in the first FID code; (x - 128) / 128
+      "torch-fidelity"  TensorFlow 1's bilinear, as in the first FID code: row i lies at i · H / 299 of the input,
+                        half a pixel off, without smoothing; (x - 128) / 128
     progress: called with (done, total) images. Probabilities are the softmax of the logits without bias, as the
     Inception Score takes them. Raises RequestError for no images, another name, features that are not finite.
     """

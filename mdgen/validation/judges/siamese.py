@@ -1,8 +1,8 @@
 """The judge of user signature: a Siamese network trained on real training images alone.
 
-It measures how far two images are apart as walks of one person. The gallery is the real training images. Held-out
-images against it are the ceiling, one from other minutes of the same recording: a person recorded on another day
-would be harder to verify. Generated images may pass it, since their model has learnt from the gallery itself.
+It measures how far apart two images are as walks of one person. The gallery is the real training images. Held-out
+images against it are the ceiling. They come from other minutes of the same recording: a person recorded on another day
+would be harder to verify. Generated images may exceed this ceiling, since their model has learnt from the gallery.
 """
 
 from pathlib import Path
@@ -57,8 +57,8 @@ class SiameseTask(IdentityTask):
 def spread_places(count: int, chosen: int, generator):
     """`chosen` random places among `count` images of a recording, far from each other: int64 [chosen].
 
-    Neighbouring windows overlap and are alike by construction, which would teach nothing about a user. So each comes
-    from a stretch of its own, INDEPENDENT_GAP from the next where that is possible. Repeats if count < chosen.
+    Neighbouring windows overlap and are alike by construction, which would teach nothing about a user. So each place
+    lies in a stretch of its own, INDEPENDENT_GAP from the next where that is possible. Places repeat if count < chosen.
     """
     start = torch.randint(count, (1,), generator=generator, device=generator.device)
     free = max(count // chosen - INDEPENDENT_GAP + 1, 1)

@@ -1,4 +1,4 @@
-"""The judge of identity: a classifier trained on real training images alone, and what it recognises."""
+"""The judge of identity: a classifier trained on real training images alone, and how well it recognises users."""
 
 from pathlib import Path
 
@@ -32,11 +32,11 @@ def train_judge(split: Split, config: EvaluationConfig, folder: Path, *, seed: i
 
 
 def recognition(probabilities, users) -> dict:
-    """What a judge makes of labelled images.
+    """How well a judge recognises labelled images.
 
-    probabilities [N, K]: rows sum to 1; users [N]: the wanted user of each. Returns accuracy, confidence
-    (mean probability of the wanted user), both also per user (None for a user without images), and confusion
-    [K][K]: how many images wanted as row were recognised as column.
+    probabilities [N, K]: rows sum to 1; users [N]: the wanted user of each. Returns accuracy and confidence (mean
+    probability of the wanted user), both also per user (None for a user without images). confusion [K][K] counts the
+    images of the wanted user (row) that were recognised as each user (column).
     """
     probabilities, users = np.asarray(probabilities), np.asarray(users)
     correct, wanted = probabilities.argmax(axis=1) == users, probabilities[np.arange(len(users)), users]

@@ -10,7 +10,7 @@ def mean_pair_distance(vectors, positions=None, min_gap: int = 1):
     """Mean root-mean-square difference over pairs of vectors [n, D]; None without a pair.
 
     positions [n]: places in the recording; pairs closer than min_gap are left out, since overlapping windows
-    are alike by construction. Default: every pair counts.
+    are alike by construction. By default every pair counts.
     """
     positions = np.arange(len(vectors)) if positions is None else np.asarray(positions)
     if len(vectors) > MOST_IMAGES:

@@ -1,4 +1,4 @@
-"""Inception Score: are single predictions sure and all of them together varied?"""
+"""Inception Score: confident and varied class predictions."""
 
 import numpy as np
 from scipy.special import xlogy

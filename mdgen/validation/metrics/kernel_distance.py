@@ -11,27 +11,27 @@ ROWS_AT_ONCE = 2048
 def kernel_distance(x, y, *, subsets: int = 100, subset_size: int = 1000, seed: int = 0):
     """Unbiased squared MMD (Gretton et al. 2012, eq. 3), kernel (x·y/D + 1)³ (Bińkowski et al. 2018, sec. 4).
 
-    x [N, D], y [M, D]: features. Each of `subsets` draws takes n = min(subset_size, N, M) rows of either,
+    x [N, D], y [M, D]: features. Each of `subsets` subsets takes n = min(subset_size, N, M) rows of either,
     without replacement, and gives one estimate; returns their (mean, standard deviation). The mean is about
-    0 for equal distributions and may be negative. The draws are those of torch-fidelity, whose default seed
-    is 2020. Where n = N = M every draw is the whole set: the mean is then the full estimate and the deviation
-    0. Draws share rows, so the deviation is that of one draw and no error of the mean; for that see
-    `kernel_distance_full`. Raises RequestError for fewer than 2 rows, no draws or values that are not finite,
+    0 for equal distributions and may be negative. The subsets are those of torch-fidelity, whose default seed
+    is 2020. Where n = N = M every subset is the whole set: the mean is then the full estimate and the deviation
+    0. Subsets share rows, so the deviation is that of one subset and no error of the mean; for that see
+    `kernel_distance_full`. Raises RequestError for fewer than 2 rows, no subsets or values that are not finite,
     ValueError for shapes that do not match.
     """
     x, y = finite_pair(x, y)
     n = min(subset_size, len(x), len(y))
     if n < 2 or subsets < 1:
         raise RequestError(f"kernel distance from {subsets} subset(s) of {n}: need 1 or more of 2 images up.")
-    draws_x, draws_y = _draws(subsets, n, len(x), len(y), seed)
-    within = _pair_sums(x, x, draws_x, draws_x) - draws_x @ _kernel_diagonal(x)
-    within = within + _pair_sums(y, y, draws_y, draws_y) - draws_y @ _kernel_diagonal(y)
-    estimates = within / (n * (n - 1)) - 2 * _pair_sums(x, y, draws_x, draws_y) / n**2
+    members_x, members_y = _memberships(subsets, n, len(x), len(y), seed)
+    within = _pair_sums(x, x, members_x, members_x) - members_x @ _kernel_diagonal(x)
+    within = within + _pair_sums(y, y, members_y, members_y) - members_y @ _kernel_diagonal(y)
+    estimates = within / (n * (n - 1)) - 2 * _pair_sums(x, y, members_x, members_y) / n**2
     return float(estimates.mean()), float(estimates.std())
 
 
 def kernel_distance_full(x, y):
-    """The same estimate from all rows at once, without draws: (estimate, its standard error).
+    """The same estimate from all rows at once, without subsets: (estimate, its standard error).
 
     x [N, D], y [M, D]: features. The error is the two-sample jackknife (Arvesen 1969): the estimate without
     each row in turn, of x and then of y, which the row sums of the kernel give in O((N + M)² D). It is the spread
@@ -53,14 +53,14 @@ def kernel_distance_full(x, y):
     return float(estimate), float(np.sqrt((n - 1) * without_x.var() + (m - 1) * without_y.var()))
 
 
-def _draws(subsets: int, size: int, rows_x: int, rows_y: int, seed: int):
+def _memberships(subsets: int, size: int, rows_x: int, rows_y: int, seed: int):
     """Memberships [subsets, rows_x] and [subsets, rows_y]: 1 where the row belongs to the subset."""
-    rng = np.random.RandomState(seed)       # torch-fidelity's generator; x is drawn before y in every subset
-    draws_x, draws_y = np.zeros((subsets, rows_x)), np.zeros((subsets, rows_y))
-    for members_x, members_y in zip(draws_x, draws_y):
-        members_x[rng.choice(rows_x, size, replace=False)] = 1
-        members_y[rng.choice(rows_y, size, replace=False)] = 1
-    return draws_x, draws_y
+    rng = np.random.RandomState(seed)       # torch-fidelity's generator; rows of x are chosen before those of y
+    members_x, members_y = np.zeros((subsets, rows_x)), np.zeros((subsets, rows_y))
+    for of_x, of_y in zip(members_x, members_y):
+        of_x[rng.choice(rows_x, size, replace=False)] = 1
+        of_y[rng.choice(rows_y, size, replace=False)] = 1
+    return members_x, members_y
 
 
 def _kernel_strips(x, y):
@@ -69,9 +69,10 @@ def _kernel_strips(x, y):
         yield rows, (x[rows] @ y.T / x.shape[1] + 1) ** 3
 
 
-def _pair_sums(x, y, draws_x, draws_y):
+def _pair_sums(x, y, members_x, members_y):
     """Sum of k(x_i, y_j) over the pairs of every subset, [subsets]; each kernel value is made once."""
-    return sum(np.einsum("sm,sm->s", draws_x[:, rows] @ kernel, draws_y) for rows, kernel in _kernel_strips(x, y))
+    return sum(np.einsum("sm,sm->s", members_x[:, rows] @ kernel, members_y)
+               for rows, kernel in _kernel_strips(x, y))
 
 
 def _row_sums(x, y):

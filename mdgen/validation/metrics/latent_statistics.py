@@ -7,18 +7,19 @@ DEAD_VARIANCE = 0.01   # of posterior means over images; all of a channel's vari
 
 
 def latent_statistics(means, deviations, seed: int = 0) -> dict:
-    """What the channels of normalised posteriors hold: means, deviations [N, c, h, w] -> a list of c floats each of
+    """Statistics of every channel of normalised posteriors.
 
-    mean, deviation: of drawn latents, over images and places; near 0 and 1 where N images are like the training ones.
-    signal: variance of the posterior means over images, averaged over places; a channel below 0.01 is dead, since it
-    says nothing of the image. skewness, excess_kurtosis: of drawn latents, 0 for a Gaussian. off_gaussian: largest
-    distance in [0, 1] between their distribution and the Gaussian of their mean and deviation (Kolmogorov-Smirnov).
-    Beside them dead (indices of dead channels) and dead_share.
+    means, deviations: of the posteriors, [N, c, h, w]. Latents are sampled from these with `seed`. Lists of c floats:
+    mean, deviation: of the latents, over images and places; near 0 and 1 where the images are like the training ones.
+    signal: variance of the posterior means over images, averaged over places. A channel below 0.01 is dead: it says
+    nothing about the image. skewness, excess_kurtosis: of the latents, 0 for a Gaussian. off_gaussian: Kolmogorov-
+    Smirnov distance in [0, 1] between the latents and the Gaussian of their mean and deviation.
+    Also dead (indices of dead channels) and dead_share.
     """
     noise = np.random.default_rng(seed).standard_normal(means.shape)
-    draws = (means + deviations * noise).swapaxes(0, 1).reshape(means.shape[1], -1)     # [c, N h w]
-    mean, deviation = draws.mean(axis=1), draws.std(axis=1)
-    standard = (draws - mean[:, None]) / deviation[:, None]
+    latents = (means + deviations * noise).swapaxes(0, 1).reshape(means.shape[1], -1)     # [c, N h w]
+    mean, deviation = latents.mean(axis=1), latents.std(axis=1)
+    standard = (latents - mean[:, None]) / deviation[:, None]
     signal = means.var(axis=0).mean(axis=(1, 2))                                        # [c]
     dead = np.flatnonzero(signal < DEAD_VARIANCE)
     return {"mean": mean.tolist(), "deviation": deviation.tolist(), "signal": signal.tolist(),

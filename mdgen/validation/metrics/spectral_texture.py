@@ -1,4 +1,4 @@
-"""How much fine texture images have: real spectrograms are speckled, averaged ones are smooth."""
+"""How much fine texture images have: real spectrograms are speckled, blurred or averaged ones are smooth."""
 
 import numpy as np
 

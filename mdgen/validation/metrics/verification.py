@@ -1,4 +1,4 @@
-"""Are two images of the same walker? Verification and retrieval figures from embeddings, whoever made them."""
+"""Do two images show the same walker? Verification and retrieval figures from embeddings of any network."""
 
 import numpy as np
 from scipy.spatial.distance import cdist
@@ -16,12 +16,13 @@ def verification(gallery, gallery_users, probes, probe_users) -> dict:
     gallery [G, D], probes [N, D]: embeddings; gallery_users [G], probe_users [N]: indices from 0, each of them in the
     gallery. Returns, for all probes and as <figure>_per_user by the probe's user (None for a user without probes):
     auc: chance that a genuine pair is nearer than an impostor pair, ties half (Mann & Whitney 1948);
-    eer: error where as many impostors are accepted as genuine pairs refused, linear between thresholds;
+    eer: error at the threshold where the false acceptance rate equals the false rejection rate, interpolated;
     rank1: share of probes whose nearest gallery image is of their user;
     genuine_distance, impostor_distance: means over pairs;
     prototype_distance: to the mean gallery embedding of the user, scaled to unit length (Snell et al. 2017, eq. 1);
-    prototype_margin: distance to the nearest other prototype less that, negative where another user is nearer.
-    Also n_gallery, n_probes, and roc: false_acceptance and true_acceptance, each up to 100 rates in [0, 1] for a chart.
+    prototype_margin: margin to the nearest other user's prototype, that is, the distance to it minus
+    prototype_distance; negative where another user is nearer.
+    Also n_gallery, n_probes, and roc: up to 100 points of the curve, false_acceptance and true_acceptance in [0, 1].
     Raises RequestError without probes, ValueError for a gallery of fewer than two users or without one of them.
     """
     gallery, probes = np.asarray(gallery, dtype=np.float64), np.asarray(probes, dtype=np.float64)
@@ -59,7 +60,7 @@ def _figures(gallery, gallery_users, probes, probe_users):
 
 
 def prototype_distances(gallery, gallery_users, probes, probe_users):
-    """Distance of every probe to its own prototype, and how much farther the nearest other one is: two [N]."""
+    """Distance of every probe to its user's prototype, and the margin to the nearest other user's: two [N]."""
     means = np.stack([gallery[gallery_users == user].mean(axis=0) for user in range(gallery_users.max() + 1)])
     distance = cdist(probes, means / np.linalg.norm(means, axis=1, keepdims=True))          # [N, num_users]
     rows = np.arange(len(probes))
@@ -69,10 +70,11 @@ def prototype_distances(gallery, gallery_users, probes, probe_users):
 
 
 def roc_curve(genuine, impostors):
-    """False and true acceptance over all thresholds, as the corners of the exact curve from (0, 0) to (1, 1).
+    """False and true acceptance rates over all thresholds: the corners of the exact curve from (0, 0) to (1, 1).
 
     genuine [P]: distances; impostors: an iterable of arrays of distances, which are never held together. Between two
-    genuine distances only false acceptance grows, so two corners for each, just below it and at it, are the curve.
+    genuine distances only the false acceptance rate grows. So the curve has two corners for each genuine distance:
+    just below it and at it.
     """
     genuine, counts = np.unique(genuine, return_counts=True)
     below, upto, total = np.zeros(len(genuine)), np.zeros(len(genuine)), 0
@@ -93,7 +95,7 @@ def area(false, true) -> float:
 
 
 def equal_error_rate(false, true) -> float:
-    """The error where false acceptance equals false refusal, linear between the corners of the curve."""
+    """The error where the false acceptance and false rejection rates are equal, linear between the curve's corners."""
     gap = false + true - 1                       # from -1 to 1, never falling
     after = int(np.argmax(gap >= 0))
     share = -gap[after - 1] / (gap[after] - gap[after - 1])

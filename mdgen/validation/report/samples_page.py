@@ -227,8 +227,8 @@ def tested(tests: dict, names) -> str:
                    "Tests of every user. mmd: the judge's features against those of training images. torso: the "
                    "torso's mean velocity against that of training images. recognition: the share recognised against "
                    "that of held-out images. p-values are corrected for all users and tests (Holm). A control is the "
-                   "same test of held-out against training images: where it rejects too, the recordings themselves differ. "
-                   "Overlapping windows are left out, so that few images remain: no rejection does not mean no "
+                   "same test of held-out against training images: where it rejects too, the recordings themselves "
+                   "differ. Overlapping windows are left out, so that few images remain: no rejection does not mean no "
                    f"difference. Users that differ at p ≤ {tests['alpha']:g}: {escape(found)}.",
                    folded("All p-values: generated / control",
                           table(["user", *(test.replace("_", " ") for test in tests["tests"])], rows)))

@@ -118,7 +118,7 @@ def test_the_page_is_whole_and_loads_nothing_from_elsewhere(written):
     assert any("<RUN>" in text for text in page.texts)
 
 
-def test_the_headline_numbers_stand_on_the_page_and_in_the_summary(written):
+def test_the_summary_s_figures_stand_on_the_page_too(written):
     folder, results = written
     text = " ".join(Reader((folder / "index.html").read_text(encoding="utf-8")).texts)
     lines = summary(results)
