@@ -1,4 +1,4 @@
-"""Are generated images distributed as real ones? All distances between two sets of features, with their floors."""
+"""Are generated images distributed like real ones? All distances between sets of features, with their floors."""
 
 from dataclasses import replace
 
@@ -40,15 +40,15 @@ def alone(judged, user: int):
 
 
 def compare(training, held_out, generated, counts) -> dict:
-    """{"fd", "kd", "precision", "recall", "density", "coverage"}: see `frechet`, `kernel` and `neighbours`."""
-    cuts = [list(cut_features(s, counts, seed)) for seed, s in enumerate((training, held_out, generated))]
+    """{"fd", "kd", "precision", "recall", "density", "coverage"}: see `frechet`, `kernel` and `neighbours`.
+
+    Fréchet distances and shares fall with the number of images. So they are means over five random cuts of each set
+    to counts[u] images of its u-th user.
+    """
+    cuts = [[s.features[rows] for rows in per_user_subsets(s.users, counts, seed=seed)]
+            for seed, s in enumerate((training, held_out, generated))]
     return {"fd": frechet(training, held_out, generated, cuts), "kd": kernel(training, held_out, generated),
             **neighbours(training.features, *cuts[1:])}
-
-
-def cut_features(judged, counts, seed: int, what: str = "features"):
-    """Five random cuts of a set to counts[u] images of its u-th user: distances fall with N, so N must be equal."""
-    return (getattr(judged, what)[rows] for rows in per_user_subsets(judged.users, counts, seed=seed))
 
 
 def frechet(training, held_out, generated, cuts) -> dict:
@@ -100,12 +100,12 @@ def neighbours(real, held_cuts, fake_cuts) -> dict:
 
 
 def scores(held_out, generated, counts) -> dict:
-    """Inception Score of both sides at the same N; cuts stand user by user, hence shuffled before they are split."""
+    """Inception Score of both sides at the same N. Rows of a cut stand user by user: shuffled before they are split."""
     size = sum(counts)
     splits = 10 if size >= 10 * IMAGES_PER_SPLIT else 1
 
     def mean(judged, seed):
-        return float(np.mean([inception_score(p, splits, shuffle_seed=seed)[0] for p in
-                              cut_features(judged, counts, seed, "probabilities")]))
+        return float(np.mean([inception_score(judged.probabilities[rows], splits, shuffle_seed=seed)[0]
+                              for rows in per_user_subsets(judged.users, counts, seed=seed)]))
 
     return {"n": size, "splits": splits, "generated": mean(generated, 2), "held_out": mean(held_out, 1)}

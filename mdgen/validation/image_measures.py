@@ -1,4 +1,4 @@
-"""What each image says of the walk that it shows and of its texture: curves over time, single figures, a spectrum."""
+"""Measures of the walk and the texture that an image shows: curves over time, single figures, a spectrum."""
 
 import numpy as np
 from scipy.ndimage import median_filter, uniform_filter, uniform_filter1d

@@ -1,6 +1,6 @@
-"""Does a generated walk look like that person's walk? Gait and texture of images in units of how a person varies.
+"""Does a generated walk look like that person's walk? Gait and texture, in units of how much a person's walk varies.
 
-Every distance stands over that between real images: domain measures say nothing without it.
+Every distance is divided by that between real images: without it measures of the domain say nothing.
 """
 
 import numpy as np
@@ -16,10 +16,10 @@ PAIRS = 300   # per user and kind of pair
 
 def physics(training, held_out, generated, num_users: int, *, axes: ImageAxes | None = None,
             measures: dict | None = None, pairs: int = PAIRS, seed: int = 0) -> dict:
-    """How far generated images of a user are from that user's real ones and from others', for each measure.
+    """For each measure, how far a user's generated images are from real ones of that user and of other users.
 
     training, held_out, generated: JudgedSets of images of one size. axes: of the images (`find_axes`); None leaves
-    velocities in shares of the image's height and the cadence unmeasured. measures: {"training", "held_out",
+    velocities in shares of the image's height, and the cadence unmeasured. measures: {"training", "held_out",
     "generated": `image_measures` with these axes}, where they are known already. Curves are
     compared by `curve_distance`, scalars by their absolute difference, spectra by the root-mean-square difference in
     dB. Means are over at most `pairs` random pairs per user and kind; real pairs of one set and user lie
@@ -27,56 +27,56 @@ def physics(training, held_out, generated, num_users: int, *, axes: ImageAxes | 
     Returns {"velocity_unit", "curve_distance", "pairs", "not_measured": {name: reason}, "features": {name: None or
     {"unit", "within", "between": lists over users, "separability": between / within, "generated" and "held_out":
     {"to_user", "to_others", "spread"}}}} with ratios as {"overall", "per_user"}:
-    to_user: mean distance to the user's training images over `within`, the one between these; 1 is as near as the
-    user is to themself. to_others: to other users' training images over `between`, that of the user's own training
-    images. spread: within the set and user, over `within`. Held-out images are what a perfect generator scores.
+    within: mean distance among the user's training images; between: from these to other users' training images.
+    to_user: mean distance to the user's training images, over `within`; 1 is as near as these are to each other.
+    to_others: mean distance to other users' training images, over `between`. spread: mean distance among the user's
+    images of the set, over `within`. A perfect generator scores as held-out images do.
     """
     sets = {"training": training, "held_out": held_out, "generated": generated}
     measures = measures or {name: image_measures(one.images, axes) for name, one in sets.items()}
     gaps = {"training": INDEPENDENT_GAP, "held_out": INDEPENDENT_GAP, "generated": 1}
-    drawn = {name: draw_pairs(one, training, num_users, gaps[name], pairs, np.random.default_rng([seed, k]))
-             for k, (name, one) in enumerate(sets.items())}
+    chosen = {name: random_pairs(one, training, num_users, gaps[name], pairs, np.random.default_rng([seed, k]))
+              for k, (name, one) in enumerate(sets.items())}
     unit, missing = "m/s" if axes else SHARE, not_measured(training.images.shape[-2:], axes)
     features = {}
     for name in UNITS:
         values = {key: found.get(name) for key, found in measures.items()}
         features[name] = None if name in missing else {
-            "unit": unit if UNITS[name] == VELOCITY else UNITS[name], **feature_report(name, values, drawn)}
+            "unit": unit if UNITS[name] == VELOCITY else UNITS[name], **feature_report(name, values, chosen)}
     return {"velocity_unit": unit, "curve_distance": "dtw", "pairs": pairs, "not_measured": missing,
             "features": features}
 
 
-def draw_pairs(one, training, num_users: int, gap: int, most: int, rng) -> dict:
-    """Lists over users of at most `most` pairs of rows [n, 2]: "itself", both in the set and of the user, at least
-    gap places apart; "own" and "others", the user's rows beside training rows of the user and of all others."""
-    drawn = {"itself": [], "own": [], "others": []}
+def random_pairs(one, training, num_users: int, gap: int, most: int, rng) -> dict:
+    """Pairs of rows that are compared, for every user at most `most`: {kind: list over users of [n, 2] int64}.
+
+    "itself": two images of the user in the set, at least gap places apart. "own", "others": an image of the user in
+    the set, and a training image of the same user or of another one.
+    """
+    pairs = {"itself": [], "own": [], "others": []}
     for user in range(num_users):
         rows = one.of_user(user)
         first, second = (rows[index] for index in np.triu_indices(len(rows), k=1))
         apart = np.abs(one.positions[first] - one.positions[second]) >= gap
-        drawn["itself"].append(sample(rng, first[apart], second[apart], most))
+        kept = chosen_of(rng, np.count_nonzero(apart), most)
+        pairs["itself"].append(np.stack([first[apart][kept], second[apart][kept]], axis=1))
         for kind, among in (("own", training.users == user), ("others", training.users != user)):
-            drawn[kind].append(sample_grid(rng, rows, np.flatnonzero(among), most))
-    return drawn
+            columns = np.flatnonzero(among)
+            kept = chosen_of(rng, len(rows) * len(columns), most)      # of the grid, which is never listed
+            row, column = np.divmod(kept, max(len(columns), 1))
+            pairs[kind].append(np.stack([rows[row], columns[column]], axis=1))
+    return pairs
 
 
-def sample(rng, first, second, most: int):
-    chosen = rng.choice(len(first), min(most, len(first)), replace=False)
-    return np.stack([first[chosen], second[chosen]], axis=1)
+def chosen_of(rng, count: int, most: int):
+    """At most `most` of the indices 0 … count - 1, at random, each once."""
+    return rng.choice(count, min(most, count), replace=False)
 
 
-def sample_grid(rng, rows, columns, most: int):
-    """The same of all pairs of a row [n] and a column [m], without listing them."""
-    count = len(rows) * len(columns)
-    place = rng.choice(count, min(most, count), replace=False)
-    return np.stack([rows[place // max(len(columns), 1)], columns[place % max(len(columns), 1)]], axis=1)
-
-
-def feature_report(name: str, values: dict, drawn: dict) -> dict:
-    """Distances and their ratios for one measure; values: set -> [N, ...], drawn: set -> `draw_pairs`."""
+def feature_report(name: str, values: dict, pairs: dict) -> dict:
+    """Distances and their ratios for one measure; values: set -> [N, ...], pairs: set -> `random_pairs`."""
     def mean(one, kind):
-        return mean_distances(name, values[one], values[one if kind == "itself" else "training"],
-                              drawn[one][kind])
+        return mean_distances(name, values[one], values[one if kind == "itself" else "training"], pairs[one][kind])
 
     within, between = mean("training", "itself"), mean("training", "others")
     report = {"within": within, "between": between, "separability": ratios(between, within)}

@@ -1,4 +1,4 @@
-"""What an autoencoder leaves of held-out images: pixels, structure, outline, texture, identity."""
+"""How well an autoencoder preserves held-out images: pixels, structure, outline, texture, identity."""
 
 import copy
 
@@ -13,7 +13,7 @@ from mdgen.validation.judges.user_classifier import recognition
 
 @torch.inference_mode()
 def reconstructed(network, folders, indices, device, batch_size: int = 64):
-    """The tree with the network's reconstructions in place of the images at indices [M] int64, as files hold them."""
+    """The tree with the images at indices [M] int64 replaced by their reconstructions, rounded to uint8."""
     shown = copy.copy(folders)
     shown.images = folders.images.clone()
     for batch in indices.split(batch_size):
@@ -25,7 +25,7 @@ def reconstructed(network, folders, indices, device, batch_size: int = 64):
 
 @torch.inference_mode()
 def distances(distance, original, other, device, batch_size: int = 32):
-    """distance(x, y) of every pair of uint8 images [N, C, H, W], float64 [N]; x, y as it takes them, in [-1, 1]."""
+    """distance(x, y) of every pair of uint8 images [N, C, H, W], float64 [N]; x, y are handed over in [-1, 1]."""
     pairs = zip(*(torch.from_numpy(images).split(batch_size) for images in (original, other)))
     found = [distance(*(images.to(device).float() / 127.5 - 1 for images in pair)) for pair in pairs]
     return torch.cat(found).double().cpu().numpy()

@@ -1,7 +1,7 @@
 """Is one user's generated set distinguishable from the real one? Tests per user, corrected for their number.
 
-A small p says that a difference is there, not that it is large; a large p may only say that images are few. Real
-windows less than INDEPENDENT_GAP apart share samples, which would make any p too small, so they are thinned first.
+A small p says that there is a difference, not that it is large. A large p may only mean that there are few images.
+Real windows less than INDEPENDENT_GAP apart share samples, which would make any p too small: they are thinned first.
 """
 
 import math
@@ -26,10 +26,10 @@ def user_tests(training: JudgedSet, held_out: JudgedSet, generated: JudgedSet, n
     recognition: Fisher's exact test, one-sided: are generated images recognised less often than held-out ones?
     scalars: {name: (training [N], held_out [M], generated [L])} adds a two-sided rank-sum test of each quantity,
     generated against training; values that are not finite are left out.
-    Recordings drift, so real images of another minute may fail as well. The control says so: the same test of held-out
-    against training images, with as many images as the generated set has in the test. `recognition` has none, since
-    it is a comparison with held-out images already.
-    permutations: the fewest; more are drawn where the smallest p could not survive the correction otherwise.
+    Recordings drift, so that real images of another minute may differ as well. The control shows it: the same test of
+    held-out against training images, with as many images as the generated set has in the test. `recognition` has no
+    control: it compares with held-out images already.
+    permutations: the fewest; there are more where the smallest p could not survive the correction otherwise.
 
     Returns {"tests": names, "per_user": [{test: {"p", "p_holm", "control_p", "control_p_holm", "n": [images tested,
     images compared with]}}], "tested" and "rejected": {"test": count, "control": count}, "alpha", "permutations"}.
@@ -78,7 +78,7 @@ def apart(positions, gap: int):
 
 
 def compared(training, held_out, generated, statistic, permutations: int, rng) -> dict:
-    """Generated and held-out values, cut to one number, each against training: [n, D] -> p, control_p and n."""
+    """Generated and held-out values [n, D], cut to equal n, each tested against training: {"p", "control_p", "n"}."""
     size = min(len(held_out), len(generated))
     if min(size, len(training)) < FEWEST:
         return {"p": None, "control_p": None, "n": [size, len(training)]}

@@ -11,7 +11,7 @@ from mdgen.radar import Walker, draw_recording, walking_spectrogram
 from mdgen.radar.simulation import PROFILES
 from mdgen.validation.judges.features import JudgedSet
 from mdgen.validation.image_measures import UNITS, image_measures
-from mdgen.validation.physics import draw_pairs, physics
+from mdgen.validation.physics import random_pairs, physics
 
 AXES = ImageAxes(-1.5, 6.0, 2.2)
 WALKERS = [Walker(height=1.6, speed=1.05), Walker(height=1.75, speed=1.25), Walker(height=1.85, speed=1.5)]
@@ -120,10 +120,10 @@ def test_without_axes_there_is_no_cadence_but_a_reason(sets):
 def test_windows_that_overlap_are_no_pair():
     users, positions = np.repeat([0, 1], 6), np.tile(np.arange(6), 2)
     one = judged(np.empty((12, 0)), users, positions)
-    drawn = draw_pairs(one, one, 2, 4, 100, np.random.default_rng(0))
-    assert sorted(map(tuple, drawn["itself"][1])) == [(6, 10), (6, 11), (7, 11)]
-    assert len(drawn["others"][0]) == 36 and (users[drawn["others"][0]] == [0, 1]).all()
-    few = draw_pairs(one, one, 2, 4, 10, np.random.default_rng(0))["others"][0]
+    found = random_pairs(one, one, 2, 4, 100, np.random.default_rng(0))
+    assert sorted(map(tuple, found["itself"][1])) == [(6, 10), (6, 11), (7, 11)]
+    assert len(found["others"][0]) == 36 and (users[found["others"][0]] == [0, 1]).all()
+    few = random_pairs(one, one, 2, 4, 10, np.random.default_rng(0))["others"][0]
     assert len(set(map(tuple, few))) == 10 and (users[few] == [0, 1]).all()
 
 
