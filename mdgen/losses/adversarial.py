@@ -1,4 +1,4 @@
-"""The hinge game between a decoder and a patch discriminator, and how hard it may pull."""
+"""Hinge losses of a decoder and a patch discriminator, with the adaptive weight of the decoder's part."""
 
 import torch
 from torch.func import functional_call
@@ -19,13 +19,13 @@ def ramp(step: int, start: int, length: int) -> float:
 
 
 def adversarial_pull(discriminator, decoded, reconstruction_loss, last_weight, share: float):
-    """A loss whose gradient draws `decoded` towards what the discriminator takes for real, with its weight.
+    """A loss whose gradient moves `decoded` towards what the discriminator takes for real, and its weight.
 
     decoded: [B, C, H, W], made by a network whose last layer has the weight tensor `last_weight`.
     The adaptive weight makes the gradient at that layer `share` times as long as that of `reconstruction_loss`
-    (Esser et al. 2021, eq. 7). The discriminator is passed once, in float32: its gradient at the images is kept and
-    sent on. The discriminator itself receives none. Returns two scalars: the loss, whose value is that of -logits,
-    weighted, and the weight.
+    (Esser et al. 2021, eq. 7). The discriminator is evaluated once, in float32, and its gradient at the images is reused.
+    It receives no gradient itself. Returns two scalars: the loss, with the value of the weighted mean of -logits, and
+    the weight.
     """
     with torch.autocast(decoded.device.type, enabled=False):
         shown = decoded.detach().float().requires_grad_()

@@ -1,4 +1,4 @@
-"""Losses that teach an embedding who is who: they act on distances and angles, never on a squashed logit."""
+"""Losses that teach an embedding to tell users apart: they act on distances and angles, not on class logits."""
 
 import torch
 from torch.nn import functional as F
@@ -25,9 +25,10 @@ def batch_pairs(embeddings, users):
 def semi_hard_triplets(embeddings, users):
     """Semi-hard mining (Schroff et al. 2015, eq. 4): embeddings [B, D], users [B] -> anchor, positive, negative.
 
-    Every ordered pair of one user is an anchor and its positive, beside the nearest image of another user that is
-    farther than the positive, or the farthest of all where none is: three [T, D]. The hardest negatives instead let
-    all embeddings collapse into one point. Raises ValueError unless the batch holds two users or more.
+    Every ordered pair of one user is an anchor and its positive. The negative is the nearest image of another user
+    that is farther from the anchor than the positive, or the farthest of all where there is none. Returns three
+    [T, D]. With the hardest negatives instead, all embeddings may collapse into one point.
+    Raises ValueError unless the batch holds two users or more.
     """
     if len(users.unique()) < 2:
         raise ValueError("a batch of one user has no negatives; give it 2 users or more")
@@ -42,7 +43,7 @@ def semi_hard_triplets(embeddings, users):
 
 
 def triplet_loss(anchor, positive, negative, margin: float = 0.2):
-    """An anchor is nearer to its own user than to another, by `margin` (Schroff et al. 2015, eq. 3).
+    """An anchor must be nearer to its own user than to another, by `margin` (Schroff et al. 2015, eq. 3).
 
     anchor, positive, negative: [B, D] of unit length; margin in squared distance. Mean over the triplets.
     """
@@ -55,7 +56,7 @@ def supervised_contrastive_loss(embeddings, users, temperature: float = 0.1):
     """Each image must find its user's other images among the whole batch (Khosla et al. 2020, eq. 2).
 
     embeddings [B, D] of unit length, users [B] int64. With two images of every user it is NT-Xent (Chen
-    et al. 2020, eq. 1). Images alone of their user only serve as negatives; a batch without any pair gives 0.
+    et al. 2020, eq. 1). The only image of a user serves as a negative alone; a batch without any pair gives 0.
     """
     others = ~torch.eye(len(users), dtype=torch.bool, device=users.device)
     positives = (users[:, None] == users) & others                      # [B, B]

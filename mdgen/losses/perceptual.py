@@ -1,4 +1,4 @@
-"""How different two images look to a network: LPIPS (Zhang et al. 2018), and a stand-in where its weights are not.
+"""How different two images look to a network: LPIPS (Zhang et al. 2018), and a substitute without its weights.
 
 The weights are two files per network in one folder: <net>_features.pth, the convolutions under torchvision's names
 (features.0.weight, features.0.bias, ...), and lpips_<net>.pth, the linear heads under those of the lpips package
@@ -50,7 +50,7 @@ class LPIPS(nn.Module):
 
 
 def classifier_distance(classifier, x, y):
-    """The same distance in the maps of a UserClassifier, all channels alike: `perceptual_user_classifier`, no LPIPS.
+    """The same distance in the feature maps of a UserClassifier, all channels weighted alike. It is no LPIPS.
 
     x, y: [B, C, H, W] in [-1, 1] with the classifier's C -> [B].
     """
@@ -97,10 +97,10 @@ def file_names(net: str) -> tuple[str, str]:
 
 
 def find_lpips_weights(folder: str | Path | None = None, nets=tuple(TAPS)) -> tuple[Path, str] | None:
-    """(folder, net) of the first net whose two files lie together: in the given folder, else $MDGEN_LPIPS_WEIGHTS,
-    else torch hub's cache; None where they do not.
+    """(folder, net) of the first net whose two files are there, None without any.
 
-    Raises RequestError where a folder that was named lacks them: it is never passed over in silence.
+    Searched is the given folder, else $MDGEN_LPIPS_WEIGHTS, else torch hub's cache.
+    Raises RequestError where a folder that was named lacks the files: it is never passed over in silence.
     """
     for source, place in [("--lpips-weights", folder), (WEIGHTS_VARIABLE, os.environ.get(WEIGHTS_VARIABLE))]:
         if place:

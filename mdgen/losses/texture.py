@@ -1,4 +1,4 @@
-"""How much fine texture an image has where, as a loss: what an average of many speckled images has lost."""
+"""A loss on the local amount of fine texture, which an average of many speckled images has lost."""
 
 import torch
 from torch.nn import functional as F
@@ -10,8 +10,8 @@ def texture_distance(x, y, eps: float = 1e-3):
     """Mean difference of the local amplitude of fine detail: x, y [B, C, H, W], sides divisible by 8 -> scalar.
 
     Detail is the three difference bands of 2x2 blocks (Haar), which hold the frequencies from a quarter of the sampling
-    rate up; its amplitude is the root mean square within windows of 8 pixels. A squared error prefers the mean of all
-    possible grains, which has none; this asks for as much of it as there was, wherever it lies within the window.
+    rate up. Its amplitude is the root mean square within windows of 8 pixels. A squared error prefers the mean of all
+    possible grains, which has no grain. This loss asks for as much grain as there was, wherever in the window it lies.
     """
     return (detail_amplitude(x, eps) - detail_amplitude(y, eps)).abs().mean()
 

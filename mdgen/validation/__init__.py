@@ -1,4 +1,4 @@
-"""What generated images are worth. Metrics take feature arrays [N, D] and know nothing of images."""
+"""How good generated images are. Metrics take feature arrays [N, D] and know nothing of images."""
 
 from mdgen.validation.metrics.frechet import frechet_distance
 from mdgen.validation.judges.inception_features import inception_features
