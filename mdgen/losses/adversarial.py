@@ -24,8 +24,8 @@ def adversarial_pull(discriminator, decoded, reconstruction_loss, last_weight, s
     decoded: [B, C, H, W], made by a network whose last layer has the weight tensor `last_weight`.
     The adaptive weight makes the gradient at that layer `share` times as long as that of `reconstruction_loss`
     (Esser et al. 2021, eq. 7). The discriminator is evaluated once, in float32, and its gradient at the images is
-    reused. It receives no gradient itself. Returns two scalars: the loss, with the value of the weighted mean of -logits, and
-    the weight.
+    reused. It receives no gradient itself. Returns two scalars: the loss, with the value of the weighted mean of
+    -logits, and the weight.
     """
     with torch.autocast(decoded.device.type, enabled=False):
         shown = decoded.detach().float().requires_grad_()

@@ -242,6 +242,6 @@ def footer(results: dict) -> str:
     hashes = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in results["hashes"].items())
     return (f"<footer><p>Made by <code>{escape(results['command'] or 'mdgen')}</code>, mdgen "
             f"{escape(results['mdgen'])}, preset {escape(results['preset'])}.<br>"
-            f"Generated with: {escape(made)}.<br>Judges: {escape(judges)}. They are trained on real training images "
-            "alone and take no part in generation.<br>"
+            f"Generated with: {escape(made)}.<br>Judges: {escape(judges)}. None takes part in generation; those that "
+            "the evaluation trains see real training images alone.<br>"
             f"Images: {escape(hashes)}.<br>All numbers: <a href=\"report.json\">report.json</a>.</p></footer>")
