@@ -1,28 +1,39 @@
-"""Statistics of two folders of users side by side: how far simulated or drawn images are from measured ones.
+"""Statistics of two folders of users side by side: how far simulated or generated images are from measured ones.
 
-    python benchmarks/compare_images.py REAL OTHER [images per user]
+    python benchmarks/compare_images.py REAL OTHER 20
 
 Every figure is the mean over users of the mean over their images; in brackets the deviation between users. Heights
 are shares of the image (0 bottom, 1 top), intensities shares of the dynamic range. Lag correlations tell the speckle's
 size.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
-from scipy.ndimage import uniform_filter1d
 
-from mdgen.data.colormap import detect_colormap, to_intensity
-from mdgen.radar import bandwidth, envelope, torso_line
+from mdgen import commandline
 
 SIDE = 256
 FLOOR = 0.02  # intensities up to this are the floor colour
 
 
+def parser():
+    p = commandline.Parser(prog="compare_images.py", description=__doc__,
+                           formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("real", type=Path, metavar="REAL", help="measured images, one folder per user")
+    p.add_argument("other", type=Path, metavar="OTHER", help="the images to compare with them, one folder per user")
+    p.add_argument("images", type=int, nargs="?", default=20, metavar="N", help="images per user (default: 20)")
+    return p
+
+
 def images_of(folder: Path, count: int):
     """[n, SIDE, SIDE] intensities of evenly chosen images of a user."""
+    from PIL import Image
+
+    from mdgen.data.colormap import detect_colormap, to_intensity
+
     files = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".png", ".jpg", ".jpeg"))
     files = [files[i] for i in np.linspace(0, len(files) - 1, min(count, len(files))).astype(int)]
     pixels = [np.asarray(Image.open(f).convert("RGB").resize((SIDE, SIDE), Image.Resampling.NEAREST)) for f in files]
@@ -31,6 +42,8 @@ def images_of(folder: Path, count: int):
 
 def lag(image, axis, distance):
     """Correlation of the residue from a smooth image at a distance in pixels."""
+    from scipy.ndimage import uniform_filter1d
+
     smooth = uniform_filter1d(uniform_filter1d(image, 15, axis=0), 21, axis=1)
     rest = (image - smooth) * (smooth > 0.15)
     near, far = (np.take(rest, range(*part), axis=axis) for part in ((0, SIDE - distance), (distance, SIDE)))
@@ -47,6 +60,10 @@ def fine_share(image):
 
 def figures(image):
     """Name -> number for one image [SIDE, SIDE]."""
+    from scipy.ndimage import uniform_filter1d
+
+    from mdgen.radar import bandwidth, envelope, torso_line
+
     height = 1 - (np.arange(SIDE) + 0.5) / SIDE
     line = torso_line(image, height * 7.4) / 7.4  # torso_line reckons in m/s
     upper, lower = envelope(uniform_filter1d(image, 3, axis=1), height, threshold=0.12)
@@ -83,13 +100,15 @@ def table(folder: Path, count: int):
     return {name: (np.mean([u[name] for u in per_user]), np.std([u[name] for u in per_user])) for name in per_user[0]}
 
 
-def main(real: str, other: str, count: str = "20") -> None:
-    first, second = table(Path(real), int(count)), table(Path(other), int(count))
-    print(f"| | {Path(real).name} | {Path(other).name} | gap in deviations between users |\n| --- | --- | --- | --- |")
+def main(argv) -> int:
+    args = parser().parse_args(argv)
+    first, second = (table(folder, args.images) for folder in (args.real, args.other))
+    print(f"| | {args.real.name} | {args.other.name} | gap in deviations between users |\n| --- | --- | --- | --- |")
     for name, (mean, spread) in first.items():
         gap = (second[name][0] - mean) / max(spread, 1e-9)
         print(f"| {name} | {mean:.3f} ({spread:.3f}) | {second[name][0]:.3f} ({second[name][1]:.3f}) | {gap:+.1f} |")
+    return 0
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    sys.exit(commandline.run(main))

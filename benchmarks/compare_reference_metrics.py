@@ -11,49 +11,56 @@ the same weights. Feature sets of --rows rows and 2048 columns, without images, 
 """
 
 import argparse
+import importlib.util
+import sys
 import tempfile
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
-import pytorch_fid.inception
-import torch
-from cleanfid.fid import fid_from_feats
-from cleanfid.inception_torchscript import InceptionV3W
-from cleanfid.resize import build_resizer
-from prdc import compute_prdc
-from pytorch_fid.fid_score import calculate_frechet_distance
-from torch.nn import functional as F
-from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
-from torch_fidelity.metric_isc import isc_features_to_metric
-from torch_fidelity.metric_kid import kid_features_to_metric
-from torch_fidelity.metric_prc import prc_features_to_metric
-from torch_fidelity.utils import create_feature_extractor
 
-from mdgen.models.inception import InceptionV3, load_inception
-from mdgen.validation import (density_coverage, frechet_distance, inception_features, inception_score,
-                              kernel_distance, precision_recall)
-from mdgen.validation.metrics.frechet import frechet_between, statistics
+from mdgen import commandline
+from mdgen.errors import RequestError
 
 BATCH = 8
+REFERENCES = {"pytorch-fid": "pytorch_fid", "torch-fidelity": "torch_fidelity", "clean-fid": "cleanfid", "prdc": "prdc"}
 
 
-class CleanFID(InceptionV3W):
+def parser():
+    p = commandline.Parser(prog="compare_reference_metrics.py", description=__doc__,
+                           formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--images", type=int, default=40, metavar="N", help="in each of the two sets (default: 40)")
+    p.add_argument("--rows", type=int, default=3000, metavar="N",
+                   help="of features without images, at least 2049 (default: 3000)")
+    p.add_argument("--weights", type=Path, metavar="FILE", help="the FID weights (default: random ones)")
+    return p
+
+
+def clean_fid(network):
     """clean-fid's scaling and forward on pytorch-fid's network."""
+    import torch
+    from cleanfid.inception_torchscript import InceptionV3W
 
-    def __init__(self, network):
-        torch.nn.Module.__init__(self)
-        self.layers, self.resize_inside = torch.nn.Sequential(network, First()), False
+    class First(torch.nn.Module):
+        def forward(self, outputs):
+            return outputs[0]
+
+    class CleanFID(InceptionV3W):
+        def __init__(self):
+            torch.nn.Module.__init__(self)
+            self.layers, self.resize_inside = torch.nn.Sequential(network, First()), False
+
+    return CleanFID()
 
 
-class First(torch.nn.Module):
-    def forward(self, outputs):
-        return outputs[0]
+def random_inception():
+    """InceptionV3 with random weights and the batch-norm statistics of random images, so that features vary."""
+    import torch
+    from torch.nn import functional as F
 
+    from mdgen.models.inception import InceptionV3
 
-def random_inception() -> InceptionV3:
-    """Random weights, with batch-norm statistics of random images, so that features vary between images."""
     generator = torch.Generator().manual_seed(0)
     model = InceptionV3()
     for name, parameter in model.named_parameters():
@@ -71,12 +78,17 @@ def random_inception() -> InceptionV3:
 
 def random_images(count: int, contrast: float, seed: int):
     """Smooth random images, uint8 [count, 3, 96, 128]."""
+    import torch
+    from torch.nn import functional as F
+
     coarse = torch.rand(count, 3, 12, 16, generator=torch.Generator().manual_seed(seed)) - 0.5
     fine = F.interpolate(coarse, size=(96, 128), mode="bicubic")
     return (128 + 200 * contrast * fine).clamp(0, 255).to(torch.uint8)
 
 
 def in_batches(function, images):
+    import torch
+
     with torch.no_grad():
         outputs = [function(batch) for batch in images.split(BATCH)]
     return [torch.cat(parts) for parts in zip(*outputs)]
@@ -84,10 +96,15 @@ def in_batches(function, images):
 
 def reference_extractors(weights: dict) -> dict:
     """Name of the resize -> images uint8 [N, 3, H, W] -> [features] or [features, logits], by their code."""
+    import pytorch_fid.inception
+    import torch
+    from cleanfid.resize import build_resizer
+    from torch_fidelity.utils import create_feature_extractor
+
     pytorch_fid.inception.load_state_dict_from_url = lambda *args, **options: weights
     plain = pytorch_fid.inception.InceptionV3().eval()
     layers = pytorch_fid.inception.InceptionV3(resize_input=False, normalize_input=False).eval()
-    clean, resize = CleanFID(layers), build_resizer("clean")
+    clean, resize = clean_fid(layers), build_resizer("clean")
     with tempfile.TemporaryDirectory() as folder:
         torch.save(weights, Path(folder) / "weights.pth")
         fidelity = create_feature_extractor("inception-v3-compat", ["2048", "logits_unbiased"], cuda=False,
@@ -101,14 +118,22 @@ def reference_extractors(weights: dict) -> dict:
             "clean-fid": clean_features, "torch-fidelity": fidelity}
 
 
-def fidelity_frechet(real, fake) -> float:
-    moments = fid_features_to_statistics(real), fid_features_to_statistics(fake)
-    return fid_statistics_to_metric(*moments, verbose=False)["frechet_inception_distance"]
+def reference_frechet(package: str, real, fake) -> float:
+    """The Fréchet distance of features [N, 2048], tensors, by the package's code."""
+    if package == "clean-fid":
+        from cleanfid.fid import fid_from_feats
 
+        return fid_from_feats(real.numpy(), fake.numpy())
+    if package == "torch-fidelity":
+        from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
-FRECHET = {"pytorch-fid": lambda real, fake: calculate_frechet_distance(*statistics(real), *statistics(fake)),
-           "clean-fid": lambda real, fake: fid_from_feats(real.numpy(), fake.numpy()),
-           "torch-fidelity": fidelity_frechet}
+        moments = fid_features_to_statistics(real), fid_features_to_statistics(fake)
+        return fid_statistics_to_metric(*moments, verbose=False)["frechet_inception_distance"]
+    from pytorch_fid.fid_score import calculate_frechet_distance
+
+    from mdgen.validation.metrics.frechet import statistics
+
+    return calculate_frechet_distance(*statistics(real), *statistics(fake))
 
 
 def show(metric: str, ours: float, theirs: float) -> None:
@@ -118,6 +143,12 @@ def show(metric: str, ours: float, theirs: float) -> None:
 
 def compare_metrics(label: str, x, y, real, fake, size: int) -> None:
     """x, y: our real and generated features; real, fake: theirs, tensors; all [N, 2048]."""
+    from prdc import compute_prdc
+    from torch_fidelity.metric_kid import kid_features_to_metric
+    from torch_fidelity.metric_prc import prc_features_to_metric
+
+    from mdgen.validation import density_coverage, kernel_distance, precision_recall
+
     quiet = {"verbose": False}
     theirs = kid_features_to_metric(fake, real, kid_subset_size=size, **quiet)
     mean, deviation = kernel_distance(y, x, subset_size=size, seed=2020)
@@ -132,6 +163,10 @@ def compare_metrics(label: str, x, y, real, fake, size: int) -> None:
 
 
 def compare_scores(label: str, probabilities, logits) -> None:
+    from torch_fidelity.metric_isc import isc_features_to_metric
+
+    from mdgen.validation import inception_score
+
     score = isc_features_to_metric(logits)
     mean, deviation = inception_score(probabilities, shuffle_seed=2020)
     show(f"{label}: Inception Score mean", mean, score["inception_score_mean"])
@@ -140,6 +175,12 @@ def compare_scores(label: str, probabilities, logits) -> None:
 
 def compare_images(count: int, weights_path) -> None:
     """Each package from uint8 images to the Fréchet distance; torch-fidelity to all that it has."""
+    import torch
+
+    from mdgen.models.inception import load_inception
+    from mdgen.validation import inception_features
+    from mdgen.validation.metrics.frechet import frechet_between
+
     model = load_inception(weights_path) if weights_path else random_inception()
     images = torch.cat([random_images(count, 1.0, seed=0), random_images(count, 0.9, seed=1)])
     for resize, extract in reference_extractors(model.state_dict()).items():
@@ -149,7 +190,7 @@ def compare_images(count: int, weights_path) -> None:
         gap, size, spread = (np.linalg.norm(a) for a in (ours - theirs, theirs, theirs - theirs.mean(axis=0)))
         print(f"{resize}: norm of the features' difference, over their norm {gap / size:.1e}, over the norm of their "
               f"spread between images {gap / spread:.1e}")
-        distance = FRECHET[resize](*features.split(count))
+        distance = reference_frechet(resize, *features.split(count))
         show(f"{resize}: Fréchet distance of {count} + {count}", frechet_between(ours[:count], ours[count:]), distance)
     compare_metrics(resize, ours[:count], ours[count:], *features.split(count), size=count // 2)
     compare_scores(resize, probabilities, *logits)
@@ -160,11 +201,29 @@ def compare_features(rows: int) -> None:
 
     In float32, as it comes from images, torch-fidelity's kernel rounds a small KID at about 1e-4 of itself.
     """
+    import torch
+
     rng = np.random.default_rng(0)
     mixing = rng.normal(size=(2048, 2048)) * np.geomspace(1, 0.05, 2048)[:, None] / 32
     x, y = (centre + scale * (rng.gamma(1.0, size=(rows, 2048)) - 1) @ mixing
             for centre, scale in ((0.4, 1), (0.42, 0.98)))
     real, fake = torch.from_numpy(x), torch.from_numpy(y)
+    ours = time_frechet(rows, x, y)
+    theirs = reference_frechet("torch-fidelity", real, fake)
+    show(f"{rows} rows: Fréchet distance, torch-fidelity", ours, theirs)
+    compare_metrics(f"{rows} rows", x, y, real, fake, size=min(1000, rows // 2))
+    logits = torch.from_numpy(3 * rng.normal(size=(rows, 1008)))
+    compare_scores(f"{rows} rows", logits.softmax(dim=1).numpy(), logits)
+
+
+def time_frechet(rows: int, x, y) -> float:
+    """Our Fréchet distance of features x and y [rows, 2048], beside pytorch-fid's and the time that both take."""
+    import torch
+    from pytorch_fid.fid_score import calculate_frechet_distance
+
+    from mdgen.validation import frechet_distance
+    from mdgen.validation.metrics.frechet import statistics
+
     moments = (*statistics(x), *statistics(y))
     began = time.perf_counter()
     ours = frechet_distance(*moments)
@@ -172,25 +231,24 @@ def compare_features(rows: int) -> None:
     theirs = calculate_frechet_distance(*moments)
     ended = time.perf_counter()
     show(f"{rows} rows: Fréchet distance, pytorch-fid", ours, theirs)
-    show(f"{rows} rows: Fréchet distance, torch-fidelity", ours, FRECHET["torch-fidelity"](real, fake))
     print(f"Fréchet distance of 2048 x 2048 covariances: ours {between - began:.1f} s, pytorch-fid "
           f"{ended - between:.1f} s, {torch.get_num_threads()} thread(s)")
-    compare_metrics(f"{rows} rows", x, y, real, fake, size=min(1000, rows // 2))
-    logits = torch.from_numpy(3 * rng.normal(size=(rows, 1008)))
-    compare_scores(f"{rows} rows", logits.softmax(dim=1).numpy(), logits)
+    return ours
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=40, help="in each of the two sets")
-    parser.add_argument("--rows", type=int, default=3000, help="of features without images; at least 2049")
-    parser.add_argument("--weights", type=Path, help="the FID weights; default: random ones")
-    arguments = parser.parse_args()
+def main(argv) -> int:
+    args = parser().parse_args(argv)
+    if missing := [name for name, module in REFERENCES.items() if importlib.util.find_spec(module) is None]:
+        raise RequestError(f"{', '.join(missing)} cannot be imported; expected all four packages. Install them as "
+                           "--help shows")
+    if args.rows < 2049:
+        raise RequestError(f"--rows is {args.rows}; expected at least 2049, one more than the columns")
     warnings.filterwarnings("ignore")      # scipy's, about arguments that pytorch-fid passes
     print(f"{'metric':48s} {'ours':>14s} {'theirs':>14s} {'relative':>10s}")
-    compare_images(arguments.images, arguments.weights)
-    compare_features(arguments.rows)
+    compare_images(args.images, args.weights)
+    compare_features(args.rows)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(commandline.run(main))

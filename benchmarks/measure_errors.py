@@ -1,25 +1,35 @@
 """How well gait figures are read back from simulated images whose truth is known.
 
-    python benchmarks/measure_errors.py [walkers] [seed]
+    python benchmarks/measure_errors.py 300
 
 Walkers over the whole range of people, half of them with planted feet, a fifth with one scatterer per segment; 77 and
 24 GHz, headings to 15 degrees, 2.2 to 4 s, images of 64 to 256 pixels from -3 to 10 m/s. Prints per signal-to-noise
 ratio and carrier the share that is reported, errors in per cent, and the share of the reported ones within its bound.
 """
 
+import argparse
 import sys
 
 import numpy as np
 
-from mdgen.radar import Radar, Walker, gait_figures, radar_echo, simulate_walk, spectrogram
-from mdgen.radar.scatterers import along, dot, length, place
+from mdgen import commandline
 
 BOUNDS = dict(torso_speed=0.03, cadence_hz=0.03, max_foot_speed=0.08)
 FACTORS = ("hip", "knee", "ankle", "shoulder", "elbow")
 
 
+def parser():
+    p = commandline.Parser(prog="measure_errors.py", description=__doc__,
+                           formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("walkers", type=int, nargs="?", default=300, metavar="WALKERS", help="how many (default: 300)")
+    p.add_argument("seed", type=int, nargs="?", default=4242, metavar="SEED", help="of the walkers (default: 4242)")
+    return p
+
+
 def draw(rng):
     """(walker, radar, keyword arguments of radar_echo, of spectrogram, duration in s, start phase)."""
+    from mdgen.radar import Radar, Walker
+
     u = rng.uniform
     walker = Walker(height=u(1.5, 1.95), speed=u(0.6, 2.0), cadence=u(0.9, 1.1), arm_swing=u(0.3, 1.5),
                     surge=u(-1.3, 1), asymmetry=u(-0.1, 0.1), build=u(0.85, 1.25), foot_lock=float(rng.random() < 0.5),
@@ -36,6 +46,8 @@ def draw(rng):
 
 def truth(walk, walker, radar, echo):
     """The figures that BOUNDS names: radial, of the torso's middle and of a foot's fastest scatterer."""
+    from mdgen.radar.scatterers import along, dot, length, place
+
     ends = [place(walk.times, p, v, walk.times, radar, echo["range_m"], echo["heading_deg"])
             for p, v in ((walk.start, walk.start_velocity), (walk.end, walk.end_velocity))]
 
@@ -48,9 +60,12 @@ def truth(walk, walker, radar, echo):
                 max_foot_speed=radial(echo["points_per_segment"])[feet].max())
 
 
-def main(walkers: str = "300", seed: str = "4242") -> None:
-    rng, rows = np.random.default_rng(int(seed)), {}
-    for _ in range(int(walkers)):
+def read_back(walkers: int, seed: int) -> dict:
+    """(SNR in dB, carrier in Hz) -> relative errors of the figures in BOUNDS, a list for each image; NaN: none read."""
+    from mdgen.radar import gait_figures, radar_echo, simulate_walk, spectrogram
+
+    rng, rows = np.random.default_rng(seed), {}
+    for _ in range(walkers):
         walker, radar, echo, image, duration, phase = draw(rng)
         walk = simulate_walk(walker, radar.cell_times(duration), phase)
         true = truth(walk, walker, radar, echo)
@@ -58,6 +73,12 @@ def main(walkers: str = "300", seed: str = "4242") -> None:
             result = spectrogram(radar_echo(walk, radar, snr_db=snr, duration_s=duration, **echo), radar, **image)
             found = gait_figures(result.image, result.velocity, result.time_s)
             rows.setdefault((snr, radar.carrier_hz), []).append([getattr(found, n) / true[n] - 1 for n in BOUNDS])
+    return rows
+
+
+def main(argv) -> int:
+    args = parser().parse_args(argv)
+    rows = read_back(args.walkers, args.seed)
     print("| SNR, dB | GHz | figure | N | reported | median | 95 % | most | within |\n|" + " --- |" * 9)
     for (snr, carrier), errors in sorted(rows.items()):
         for (name, bound), column in zip(BOUNDS.items(), np.abs(errors).T, strict=True):
@@ -67,7 +88,8 @@ def main(walkers: str = "300", seed: str = "4242") -> None:
                 middle, most, worst = 100 * np.quantile(reported, [0.5, 0.95, 1])
                 line += f" {middle:.1f} | {most:.1f} | {worst:.1f} | {np.mean(reported < bound):.0%} of {bound:.0%} |"
             print(line + ("" if len(reported) else " | | | |"))
+    return 0
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    sys.exit(commandline.run(main))

@@ -2,11 +2,12 @@
 
     python benchmarks/planted_faults.py FOLDER
 
-Eight simulated users; of each, 60 recordings are the real images and 24 others, never shown to any judge, pose as
-generated: a perfect generator. Each fault changes these 24. FOLDER keeps the images and the judges. The table is the
-one of docs/validation.md; a figure that its threshold refuses is bold.
+Eight simulated users. Of each, 60 recordings are the real images; 24 others, which no judge is shown, pose as
+generated. So they stand for a perfect generator. Each fault changes these 24. FOLDER keeps the images and the judges.
+The table is the one of docs/validation.md; a figure that its threshold refuses is bold.
 """
 
+import argparse
 import shutil
 import sys
 from pathlib import Path
@@ -14,27 +15,39 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from mdgen.data.demo import write_demo_users
-from mdgen.config.presets import preset
-from mdgen.runs.folder import RunFolder, Users
-from mdgen.validation.evaluate_samples import evaluate_samples
-from mdgen.validation.report.verdict import FAILED, NOT_MEASURED
+from mdgen import commandline
 
-REAL, DRAWN = 60, 24
 PERFECT = "real against real"
 
 
-def prepare(folder: Path) -> RunFolder:
-    """FOLDER/real, FOLDER/drawn/real against real, and a run without weights that knows the real users."""
+def parser():
+    p = commandline.Parser(prog="planted_faults.py", description=__doc__,
+                           formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("folder", type=Path, metavar="FOLDER", help="keeps the images, the judges and a report per fault")
+    p.add_argument("--real", type=int, default=60, metavar="N", help="real images per user (default: 60)")
+    p.add_argument("--generated", type=int, default=24, metavar="N",
+                   help="images per user that pose as generated (default: 24)")
+    p.add_argument("--preset", default="demo", help="of the judges (default: demo)")
+    p.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="default: cpu")
+    return p
+
+
+def prepare(folder: Path, real: int, generated: int, name: str):
+    """FOLDER/real, FOLDER/generated/real against real, and a run of the preset `name` without weights that knows the
+    real users."""
+    from mdgen.config.presets import preset
+    from mdgen.data.demo import write_demo_users
+    from mdgen.runs.folder import RunFolder, Users
+
     if not (folder / "run" / "config.json").exists():
-        whole = write_demo_users(folder / "real", images_per_user=REAL + DRAWN)
+        whole = write_demo_users(folder / "real", images_per_user=real + generated)
         for user in users(whole):
-            target = folder / "drawn" / PERFECT / user.name
+            target = folder / "generated" / PERFECT / user.name
             target.mkdir(parents=True)
-            for path in sorted(user.iterdir())[REAL:]:
+            for path in sorted(user.iterdir())[real:]:
                 path.rename(target / path.name)
     names = [user.name for user in users(folder / "real")]
-    return RunFolder.create_or_resume(folder / "run", preset("demo"),
+    return RunFolder.create_or_resume(folder / "run", preset(name),
                                       Users(names, str(folder / "real"), "intensity", "jet"))
 
 
@@ -43,11 +56,11 @@ def users(folder: Path):
 
 
 def plant(folder: Path, fault: str) -> Path:
-    """FOLDER/drawn/<fault>, made from the perfect images."""
-    target = folder / "drawn" / fault
+    """FOLDER/generated/<fault>, made from the perfect images."""
+    target = folder / "generated" / fault
     if fault != PERFECT:
         shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(folder / "drawn" / PERFECT, target)
+        shutil.copytree(folder / "generated" / PERFECT, target)
         FAULTS[fault](target, folder / "real")
     return target
 
@@ -102,6 +115,8 @@ FAULTS = {PERFECT: None, "collapsed modes": collapse, "planted copies": copy_tra
 
 def row(fault: str, found: dict) -> str:
     """One line of the table: criteria of the verdict, bold where refused, then figures without a threshold."""
+    from mdgen.validation.report.verdict import FAILED, NOT_MEASURED
+
     cells = [f"**{line['value']:.3g}**" if line["status"] == FAILED else f"{line['value']:.3g}"
              for line in found["verdict"]["criteria"] if line["status"] != NOT_MEASURED]
     part, features = found["distribution"]["user_classifier"], found["physics"]["features"]
@@ -112,17 +127,24 @@ def row(fault: str, found: dict) -> str:
     return f"| {fault} | {' | '.join(cells)} |"
 
 
-def main(folder: Path) -> None:
-    run, rows = prepare(folder), []
+def main(argv) -> int:
+    args = parser().parse_args(argv)
+    from mdgen.validation.evaluate_samples import evaluate_samples
+    from mdgen.validation.report.verdict import NOT_MEASURED
+
+    folder, rows = args.folder, []
+    run = prepare(folder, args.real, args.generated, args.preset)
     for fault in FAULTS:
-        found = evaluate_samples(run, folder / "real", plant(folder, fault), folder / "reports" / fault, device="cpu")
+        found = evaluate_samples(run, folder / "real", plant(folder, fault), folder / "reports" / fault,
+                                 device=args.device)
         rows.append(row(fault, found))
         print(rows[-1], flush=True)
     names = [line["name"] for line in found["verdict"]["criteria"] if line["status"] != NOT_MEASURED]
     names += ["precision", "recall", "density", "coverage", "torso line to user", "spectrum to user",
               "diversity, pixels", "TSTR"]
     print("\n".join(["", f"| fault | {' | '.join(names)} |", "| --- " * (len(names) + 1) + "|", *rows]))
+    return 0
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    sys.exit(commandline.run(main))

@@ -1,19 +1,27 @@
-"""Draw a run's training curves and its figures per user: `python benchmarks/plot_run.py runs/demo docs/demo_run.png`.
+"""A run's training curves and its figures per user as a picture.
+
+    python benchmarks/plot_run.py runs/demo docs/demo_run.png
 
 Needs matplotlib (`python -m pip install -e ".[plots]"`) and a run that has been judged by evaluate.py samples.
 """
 
+import argparse
 import json
 import sys
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 
-from mdgen.training.log import read_log
+from mdgen import commandline
 
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402  the backend comes first
+
+def parser():
+    p = commandline.Parser(prog="plot_run.py", description=__doc__,
+                           formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("run", type=Path, metavar="RUN", help="a run folder that has a report")
+    p.add_argument("picture", type=Path, metavar="PICTURE", help="the file to write, such as docs/demo_run.png")
+    p.add_argument("--dpi", type=int, default=90, help="pixels per inch of 13 x 3.6 inches (default: 90)")
+    return p
 
 
 def draw_curve(axis, entries, key: str, title: str) -> None:
@@ -38,14 +46,20 @@ def draw_users(axis, report: dict) -> None:
     axis.legend(frameon=False, fontsize=8, ncols=2)
 
 
-def main(run: str, target: str) -> None:
-    run, figure = Path(run), plt.figure(figsize=(13, 3.6), layout="constrained")
+def main(argv) -> int:
+    args = parser().parse_args(argv)
+    from matplotlib.figure import Figure
+
+    from mdgen.training.log import read_log
+
+    log, figure = args.run / "log.jsonl", Figure(figsize=(13, 3.6), layout="constrained")
     vae, diffusion, users = figure.subplots(1, 3)
-    draw_curve(vae, read_log(run / "log.jsonl", "vae"), "reconstruction", "VAE: squared error")
-    draw_curve(diffusion, read_log(run / "log.jsonl", "diffusion"), "error", "diffusion: error of v")
-    draw_users(users, json.loads((run / "report" / "report.json").read_text(encoding="utf-8")))
-    figure.savefig(target, dpi=90)
+    draw_curve(vae, read_log(log, "vae"), "reconstruction", "VAE: squared error")
+    draw_curve(diffusion, read_log(log, "diffusion"), "error", "diffusion: error of v")
+    draw_users(users, json.loads((args.run / "report" / "report.json").read_text(encoding="utf-8")))
+    figure.savefig(args.picture, dpi=args.dpi)
+    return 0
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    sys.exit(commandline.run(main))

@@ -1,0 +1,36 @@
+"""The files in benchmarks/ as a stranger meets them: --help explains each at once, before anything heavy is loaded."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BENCHMARKS = sorted((ROOT / "benchmarks").glob("*.py"))
+HEAVY = ("torch", "scipy", "matplotlib", "mdgen.radar", "mdgen.data")
+HELP = """
+import runpy, sys
+path, heavy = sys.argv[1], sys.argv[2].split(",")
+sys.argv = [path, "--help"]
+try:
+    runpy.run_path(path, run_name="__main__")
+finally:
+    print("loaded:", *(name for name in heavy if name in sys.modules))
+"""
+
+
+@pytest.mark.parametrize("path", BENCHMARKS, ids=lambda path: path.stem)
+def test_help_is_answered_before_anything_heavy_is_loaded(path, tmp_path):
+    done = subprocess.run([sys.executable, "-c", HELP, path, ",".join(HEAVY)], capture_output=True, text=True,
+                          cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert done.returncode == 0, done.stderr
+    *told, loaded = done.stdout.splitlines()
+    assert told[0].startswith(f"usage: {path.name} [-h]") and len(told) > 8
+    assert loaded == "loaded:"
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_folder_was_found():
+    assert BENCHMARKS
