@@ -3,8 +3,8 @@
     python -m mdgen.data.recorded_users RECORDINGS --output-dir DATA --carrier 77e9 --prf 10000 --window 3 --overlap 2
 
 RECORDINGS/<user>/*.npy|npz|mat become DATA/<user>/<recording>_<k>.png. DATA/windows.csv keeps which samples every
-image was made of, by which `Split` lets no sample into two parts; DATA/recordings.json keeps what was asked for,
-what the files held, and the axes.
+image was made of; with it, `Split` lets no sample into two parts. DATA/recordings.json keeps what was asked for, what
+the files held, and the axes.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from mdgen.radar.recording_files import SUFFIXES
 from mdgen.radar.recordings import PowerMatrix, RawIQ
 
 SHEET_FILE = "recordings.json"
-VERSION = 1  # raise it when the same request would draw other images
+VERSION = 1  # raise it when the same request would give other images
 WALKING_SPEEDS = 6.0  # m/s, the velocity span unless the PRF allows less
 ONLY_FOR = {"iq": ("prf", "stft_window", "clutter_cutoff", "slow_axis", "fast_axis", "range_bins"),
             "spectrogram": ("frame_rate", "scale", "rows")}
@@ -50,11 +50,12 @@ def write_recorded_users(source, root, reading, *, window_s, overlap_s=0.0, colo
                          progress=None):
     """Write root/<user>/<recording>_<k>.png (8-bit RGB), root/windows.csv and root/recordings.json.
 
-    source: folder with a folder of .npy, .npz or .mat recordings per user. reading: a RawIQ or PowerMatrix, what
-    the files hold and how it becomes an image. window_s, overlap_s: length of a window and what neighbours share,
-    in s; what is left at the end of a recording is not used. command: kept in recordings.json. progress: called as
-    progress(done, total). Every file is opened before the first image is written, and the tree appears whole or
-    not at all. Returns the content of recordings.json. Raises RequestError for files and settings that do not fit.
+    source: folder with a folder of .npy, .npz or .mat recordings per user. reading: a RawIQ or PowerMatrix, which
+    says what the files hold and how it becomes an image. window_s: length of a window in s. overlap_s: what neighbours
+    share, in s. Samples at the end of a recording that fill no window are not used. command: kept in recordings.json.
+    progress: called as progress(done, total). Every file is opened before the first image is written, and the tree
+    appears whole or not at all. Returns the content of recordings.json. Raises RequestError for files and settings
+    that do not fit.
     """
     root = Path(root)
     samples, hop = window_samples(reading, window_s, overlap_s)
@@ -77,9 +78,7 @@ def write_recorded_users(source, root, reading, *, window_s, overlap_s=0.0, colo
             csv.writer(file).writerows([WINDOW_COLUMNS, *rows])
         sheet = dict(version=VERSION, command=command, window_s=samples / reading.rate_hz,
                      overlap_s=(samples - hop) / reading.rate_hz, colormap=colormap, kind=type(reading).__name__,
-                     reading=asdict(reading), recordings=held,
-                     axes=dict(time_s=image.time_s.tolist(), velocity_m_s=image.velocity.tolist(),
-                               doppler_hz=image.doppler_hz.tolist(), dynamic_range_db=image.dynamic_range_db))
+                     reading=asdict(reading), recordings=held, axes=image.axes())
         (partial / SHEET_FILE).write_text(json.dumps(sheet, indent=1), encoding="utf-8")
     return sheet
 
@@ -174,7 +173,7 @@ def reading_of(args):
                                    f"or give --kind {kind}")
     missing = [flag(name) for name in NEEDED[args.kind] if getattr(args, name) is None]
     if missing:
-        raise RequestError(f"{', '.join(missing)} missing; --kind {args.kind} cannot do without")
+        raise RequestError(f"{', '.join(missing)} missing; --kind {args.kind} needs it. Give it as --help shows")
     if len(args.variable) > 2:
         raise RequestError(f"--variable names {len(args.variable)} arrays; expected one, or real and imaginary part")
     given = dict(carrier_hz=args.carrier, size=tuple(args.size), dynamic_range_db=args.dynamic_range, flip=args.flip,

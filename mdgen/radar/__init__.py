@@ -9,9 +9,9 @@ from mdgen.radar.measures import asymmetry, bandwidth, cadence, envelope, limb_a
 from mdgen.radar.motion import StopAndGo, Straight, TurnBack
 from mdgen.radar.population import draw_walkers, vary
 from mdgen.radar.simulation import PROFILES, Profile, draw_recording, profile, walking_spectrogram
-from mdgen.radar.spectrogram import Spectrogram, gait_normalised, spectrogram
+from mdgen.radar.spectrogram import Spectrogram, spectrogram
 
 __all__ = ["GaitFigures", "PROFILES", "Profile", "Radar", "Spectrogram", "StopAndGo", "Straight", "TurnBack", "Walk",
            "Walker", "asymmetry", "bandwidth", "cadence", "draw_recording", "draw_walkers", "envelope",
-           "gait_figures", "gait_normalised", "limb_amplitude", "profile", "radar_echo", "simulate_walk",
-           "spectrogram", "torso_line", "vary", "walking_spectrogram"]
+           "gait_figures", "limb_amplitude", "profile", "radar_echo", "simulate_walk", "spectrogram", "torso_line",
+           "vary", "walking_spectrogram"]

@@ -11,11 +11,10 @@ from mdgen.radar.echo import Radar
 
 @dataclass(frozen=True)
 class Spectrogram:
-    """image: [H, W] float32 in [0, 1]; 1 is reference_db or more, 0 is dynamic_range_db below it or less.
+    """image: [H, W] float32 in [0, 1]; 1 is the strongest cell, 0 is dynamic_range_db below it or less.
 
     Row 0 is the highest velocity (approaching is positive). velocity [H] m/s and doppler_hz [H] fall from row
-    to row, time_s [W] rises; all are cell centres. reference_db: power density in dB over 1 / Hz (of a signal without
-    a unit); the strongest cell's where no other was asked for.
+    to row, time_s [W] rises; all are cell centres.
     """
 
     image: np.ndarray
@@ -23,26 +22,30 @@ class Spectrogram:
     velocity: np.ndarray
     doppler_hz: np.ndarray
     dynamic_range_db: float
-    reference_db: float
+
+    def axes(self):
+        """What the cells stand for, as lists and numbers (JSON)."""
+        return dict(time_s=self.time_s.tolist(), velocity_m_s=self.velocity.tolist(),
+                    doppler_hz=self.doppler_hz.tolist(), dynamic_range_db=self.dynamic_range_db)
 
 
 def spectrogram(signal, radar=Radar(), *, size=(64, 64), velocity_span=(-1.5, 6.0), window="blackman", window_s=0.03,
-                overlap_s=None, dynamic_range_db=40.0, reference_db=None, clutter_cutoff=0.08):
+                overlap_s=None, dynamic_range_db=40.0, clutter_cutoff=0.08):
     """Time-frequency image of a slow-time signal.
 
     signal: complex [..., N]; leading axes (range bins, receivers) add up in power. size: (H, W) cells.
     velocity_span: lowest and highest velocity in m/s at the image's edges, within the unambiguous speed. window: name
     of a window of scipy.signal.get_window. window_s: its length. overlap_s: what neighbouring Fourier frames share,
-    at least 0 and less than window_s; by default they lie as far apart as an image column and half a window unseen
-    allow. A cell is its area's mean power density, at least one frame wide. dynamic_range_db, reference_db: as in
-    Spectrogram; None takes the image's peak. clutter_cutoff: edge of the static-clutter filter (MTI) in m/s, 0 = off.
+    at least 0 and less than window_s. By default frames lie as far apart as an image column is wide, but leave at most
+    half a window unseen between them. A cell is its area's mean power density, at least one frame wide.
+    dynamic_range_db: as in Spectrogram. clutter_cutoff: edge of the static-clutter filter (MTI) in m/s, 0 = off.
     Raises RequestError where the span would fold, the signal is shorter than the window, or a setting has no meaning.
     """
     for name, value in zip(("image height", "image width"), size, strict=True):
         check_number(name, value, 2, whole=True)
-    for name, value, bound in (("window_s", window_s, 4 / radar.prf_hz), ("dynamic_range_db", dynamic_range_db, 1),
-                               ("clutter_cutoff", clutter_cutoff, 0), ("reference_db", reference_db or 0, -1000)):
-        check_number(name, value, bound, 1000)
+    for name, value, least in (("window_s", window_s, 4 / radar.prf_hz), ("dynamic_range_db", dynamic_range_db, 1),
+                               ("clutter_cutoff", clutter_cutoff, 0)):
+        check_number(name, value, least, 1000)
     low, high = velocity_span
     limit, least = radar.unambiguous_speed, 4 * max(-low, high) / radar.wavelength_m
     if not -limit <= low < high <= limit:
@@ -60,30 +63,18 @@ def spectrogram(signal, radar=Radar(), *, size=(64, 64), velocity_span=(-1.5, 6.
     power, frame_edges, bin_edges = stft_power(signal, radar, fourier_window(window, samples), hop)
     edges = (np.linspace(low, high, size[0] + 1), np.linspace(0, signal.shape[-1] / radar.prf_hz, size[1] + 1))
     return cell_image(power, (bin_edges * radar.wavelength_m / 2, frame_edges), edges, radar.wavelength_m,
-                      dynamic_range_db, reference_db)
+                      dynamic_range_db)
 
 
-def cell_image(power, edges, cell_edges, wavelength_m, dynamic_range_db, reference_db=None):
+def cell_image(power, edges, cell_edges, wavelength_m, dynamic_range_db):
     """Power [F, T] between edges (velocity [F + 1] m/s rising, time [T + 1] s) -> Spectrogram with cells between
     cell_edges (the same of H and W)."""
     cells = area_mean(area_mean(power, edges[0], cell_edges[0]).T, edges[1], cell_edges[1]).T[::-1]  # top = fastest
-    tiny = np.finfo(np.float64).tiny
-    reference = max(float(cells.max()), tiny) if reference_db is None else 10 ** (reference_db / 10)
-    level = 10 * np.log10(np.maximum(cells / reference, 1e-30))
+    peak = max(float(cells.max()), np.finfo(np.float64).tiny)
+    level = 10 * np.log10(np.maximum(cells / peak, 1e-30))
     velocity, time_s = (((e[1:] + e[:-1]) / 2) for e in cell_edges)
     return Spectrogram(np.clip(1 + level / dynamic_range_db, 0, 1).astype(np.float32), time_s, velocity[::-1],
-                       2 * velocity[::-1] / wavelength_m, float(dynamic_range_db), float(10 * np.log10(reference)))
-
-
-def gait_normalised(result, step_rate_hz, *, steps=4, start_s=0.0, columns=None):
-    """A Spectrogram whose columns cover the same number of steps whatever the walker's cadence.
-
-    result: a Spectrogram of at least `steps` steps from start_s (s) on. step_rate_hz: true, or by `cadence`. columns:
-    of the new image, by default as before. Raises RequestError where the spectrogram is too short.
-    """
-    check_number("step_rate_hz", step_rate_hz, 1e-3)
-    check_number("steps", steps, 1e-3)
-    return section(result, start_s, start_s + steps / step_rate_hz, columns or len(result.time_s))
+                       2 * velocity[::-1] / wavelength_m, float(dynamic_range_db))
 
 
 def section(result, start_s, stop_s, columns):
