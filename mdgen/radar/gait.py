@@ -23,6 +23,7 @@ from mdgen.radar.skeleton import HIP_HEIGHT, RADII, SEGMENTS, forward_kinematics
 
 SPEED_LEVELS = 9  # speeds between standing and full speed, between which a changing walk is interpolated
 STANDING = 1e-3  # the share of the speed that stands for 0, where the cycle has no duration
+STEP_S = 1e-4  # half width of the central difference that gives the velocities
 LIMP_PACE, SPARING = 0.6, 0.35  # change of pace, and loss of the spared leg's joint angles, at limp = 1
 
 
@@ -78,8 +79,7 @@ class Walker:
 
     @property
     def cycle_s(self):
-        """Duration of one gait cycle (two steps) in seconds: 1.346 / sqrt(RV), divided by the cadence
-        factor."""
+        """Duration of one gait cycle (two steps) in seconds: 1.346 / sqrt(RV), divided by the cadence factor."""
         return 1.346 / self.relative_speed**0.5 / self.cadence
 
     @property
@@ -91,11 +91,6 @@ class Walker:
     def stride_m(self):
         """Length of a stride (two steps) in metres."""
         return self.speed * self.cycle_s
-
-    def with_stride(self, stride_m):
-        """The walker with strides of that length (m) at the same speed, by its cadence."""
-        check_number("stride_m", stride_m, 0.01)
-        return replace(self, cadence=self.cadence * self.stride_m / stride_m)
 
     @property
     def support(self):
@@ -125,23 +120,21 @@ class Walk:
         return (self.start[i] + self.end[i]) / 2, (self.start_velocity[i] + self.end_velocity[i]) / 2
 
 
-def simulate_walk(walker, times, start_phase=0.0, motion=Straight(), step_s=1e-4):
+def simulate_walk(walker, times, start_phase=0.0, motion=Straight()):
     """Walk from the origin, at first along +x.
 
     times: [T] s, any order and spacing. start_phase: gait phase in cycles at time 0 (0 = right heel strike). motion:
-    where to and how fast (motion.py). step_s: half width in s of the central difference that gives the velocities.
-    Returns a Walk.
+    where to and how fast (motion.py). Returns a Walk. Raises RequestError for times or a phase that are not finite.
     """
     times = np.asarray(times, np.float64)
     if times.ndim != 1 or not np.isfinite(times).all():
         raise RequestError(f"times are {times.shape}, {np.sum(~np.isfinite(times))} of them not finite; expected [T] "
                            "finite seconds")
     check_number("start_phase", start_phase)
-    check_number("step_s", step_s, 1e-9)
-    stacked = (times + step_s * np.array([[-1.0], [0.0], [1.0]])).ravel()
+    stacked = (times + STEP_S * np.array([[-1.0], [0.0], [1.0]])).ravel()
     ends = segment_ends(walker, stacked, start_phase, motion)
     start, end = (p.reshape(len(SEGMENTS), 3, len(times), 3) for p in ends)
-    velocity = [(p[:, 2] - p[:, 0]) / (2 * step_s) for p in (start, end)]
+    velocity = [(p[:, 2] - p[:, 0]) / (2 * STEP_S) for p in (start, end)]
     parts = (name.removeprefix("left_").removeprefix("right_") for name in SEGMENTS)
     radius = walker.build * np.array([RADII[part] for part in parts])
     return Walk(SEGMENTS, times, start[:, 1], end[:, 1], *velocity, radius)
@@ -203,8 +196,7 @@ def control_points(relative_speed, support):
 
 
 def periodic_curve(phase, times, values):
-    """Monotone cubic through (times, values), repeated every cycle. phase: any shape, in cycles; same shape
-    back."""
+    """Monotone cubic through (times, values), repeated every cycle. phase: any shape, in cycles; same shape back."""
     times, first = np.unique(np.round(times % 1, 9), return_index=True)  # -0.1 and 0.9 are one point
     knots = np.concatenate([times - 1, times, times + 1])
     return PchipInterpolator(knots, np.tile(values[first], 3))(phase % 1)

@@ -162,11 +162,6 @@ def test_walker_survives_json_and_refuses_what_the_model_does_not_cover():
 def test_stride_is_speed_over_stride_rate():
     assert Walker(height=1.75, speed=1.3).stride_m == pytest.approx(1.48, abs=0.006)
     assert Walker(cadence=1.1).stride_m == pytest.approx(Walker().stride_m / 1.1)
-    long = Walker(cadence=1.1, speed=1.2).with_stride(1.6)
-    assert long.stride_m == pytest.approx(1.6) and long.speed == 1.2
-    assert long.step_rate_hz == pytest.approx(2 * 1.2 / 1.6)
-    with pytest.raises(RequestError, match="stride_m is 0"):
-        Walker().with_stride(0)
 
 
 # --- planted feet ---
