@@ -16,8 +16,9 @@ def data_sheet(truth):
                 if radar["bandwidth_hz"] else "continuous wave")
     low, high = image["velocity_span"]
     users = list(truth["users"])
-    columns = "".join(f"\n| {name} | {' | '.join(spelled(truth['users'][user]['walker'][name]) for user in users)} |"
-                      for name in (field.name for field in fields(Walker)))
+    walkers = [truth["users"][user]["walker"] for user in users]
+    rows = "".join(f"\n| {field.name} | {' | '.join(f'{walker[field.name]:.3g}' for walker in walkers)} |"
+                   for field in fields(Walker))
     note = " (here: column k of W lies at (k + 0.5) / W of the duration)" if chosen["steps"] else ""
     return f"""# Simulated walkers: data sheet
 
@@ -45,9 +46,5 @@ pixels, {request['colormap']}. Nobody was recorded; the images may be used for a
 height in m, speed in m/s, phase_shift in cycles; all else are factors, signed shares or 0 (`mdgen.radar.Walker`).
 
 | | {' | '.join(users)} |
-| --- |{' --- |' * len(users)}{columns}
+| --- |{' --- |' * len(users)}{rows}
 """
-
-
-def spelled(value):
-    return f"{value:.3g}"

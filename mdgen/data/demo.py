@@ -4,7 +4,7 @@
 
 Each user is a Walker whose parameters stay fixed; each image is a recording of its own (the person's variation,
 heading, start phase, range, noise), so no two images share a time window and any split is free of leaks.
-DATA/walkers.json says all of it for every image, from which `simulate_again` makes the image anew; DATA/data_sheet.md
+DATA/walkers.json says all of it for every image; `simulate_again` makes the image anew from that. DATA/data_sheet.md
 describes the set.
 """
 
@@ -31,7 +31,7 @@ from mdgen.radar.simulation import PROFILES, draw_recording, profile, simulate_i
 
 NUM_USERS = 8
 TRUTH_FILE, SHEET_FILE = "walkers.json", "data_sheet.md"
-VERSION = 2  # raise it when the same request would draw other images
+VERSION = 2  # raise it when the same request would give other images
 IMAGES_PER_WORKER = 24  # fewer do not repay a new process
 BOUNDS = dict(num_users=(1, 10_000), images_per_user=(1, 1_000_000), size=(16, 4096), seed=(0, 2**32 - 1),
               workers=(1, 1024))
@@ -52,29 +52,22 @@ def write_demo_users(root, *, num_users=NUM_USERS, images_per_user=60, size=64, 
     check_request(request, workers)
     if holds_demo(root, request):
         return root
-    walkers = draw_walkers(num_users, seed)
+    chosen, walkers = PROFILES[profile], draw_walkers(num_users, seed)
     places = [(user, index) for user in range(num_users) for index in range(images_per_user)]
-    recordings = [demo_recording(walkers[user], request, user, index) for user, index in places]
-    jobs = [(walker, PROFILES[profile].radar, options) for walker, options in recordings]
-    axes = None
+    # each draw depends on (seed, user, index) alone: neither the number of workers nor of images changes it
+    recordings = [draw_recording(chosen, walkers[user], [seed, 1, user, index], (size, size)) for user, index in places]
+    jobs = [(walker, chosen.radar, options) for walker, options in recordings]
     with whole_or_nothing(root) as partial:
         for done, (place, result) in enumerate(zip(places, simulate(jobs, workers), strict=True), start=1):
-            path, axes = partial / image_name(*place), axes or result
+            path = partial / image_name(*place)
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(to_color(result.image, colormap)).save(path)
             if progress is not None:
                 progress(done, len(jobs))
-        truth = ground_truth(request, walkers, places, recordings, axes)
+        truth = ground_truth(request, walkers, places, recordings, result.axes())
         (partial / TRUTH_FILE).write_text(json.dumps(truth, indent=1), encoding="utf-8")
         (partial / SHEET_FILE).write_text(data_sheet(truth), encoding="utf-8")
     return root
-
-
-def demo_recording(walker, request, user, index):
-    """One image's own draw, see draw_recording: of (seed, user, index) alone, so that neither the number of workers
-    nor of images changes it."""
-    return draw_recording(PROFILES[request["profile"]], walker, [request["seed"], 1, user, index],
-                          (request["size"], request["size"]))
 
 
 def simulate_again(root, file):
@@ -88,8 +81,10 @@ def simulate_again(root, file):
 
 
 def simulate(jobs, workers=None):
-    """Spectrograms of the jobs, in order. Fresh processes are spawned, never forked: the caller may already run
-    threads of torch, and a spawned process needs no more than NumPy and SciPy."""
+    """Spectrograms of the jobs (walker, radar, keyword arguments of walking_spectrogram), in order.
+
+    Processes are spawned, never forked, because the caller may already run threads of torch.
+    """
     useful = -(-len(jobs) // IMAGES_PER_WORKER) if workers is None else len(jobs)
     workers = min(workers or os.cpu_count() or 1, useful)
     if workers == 1:
@@ -105,30 +100,29 @@ def simulate(jobs, workers=None):
 
 
 def check_request(request, workers):
-    """RequestError unless the numbers and names make sense."""
-    for name, value in dict(request, **({} if workers is None else {"workers": workers})).items():
-        if name in BOUNDS:
-            check_number(name, value, *BOUNDS[name], whole=True)
+    """RequestError unless the numbers and names make sense; workers may be None."""
+    numbers = request if workers is None else {**request, "workers": workers}
+    for name, bounds in BOUNDS.items():
+        if name in numbers:
+            check_number(name, numbers[name], *bounds, whole=True)
     profile(request["profile"])
     if request["colormap"] not in COLORMAPS:
         raise RequestError(f"colormap is {request['colormap']!r}; expected one of {', '.join(COLORMAPS)}")
 
 
 def holds_demo(root, request):
-    """True where root is the complete tree of this request, False where it is free; RequestError
-    otherwise."""
+    """True where root is the complete tree of this request, False where it is free; RequestError otherwise."""
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
     advice = "choose another folder, or delete this one first"
     try:
         found = json.loads((root / TRUTH_FILE).read_text(encoding="utf-8"))["request"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RequestError(f"{root} exists and is no folder of demo users; {advice}") from error
+        raise RequestError(f"{root} exists, but is no folder of demo users; {advice}") from error
     if found != request:
         raise RequestError(f"{root} holds demo users made with {found}, asked for {request}; {advice}")
-    names = [image_name(user, index) for user in range(request["num_users"])
-             for index in range(request["images_per_user"])]
-    missing = [name for name in [*names, SHEET_FILE]
+    places = [(user, index) for user in range(request["num_users"]) for index in range(request["images_per_user"])]
+    missing = [name for name in [*(image_name(*place) for place in places), SHEET_FILE]
                if not (root / name).is_file() or not (root / name).stat().st_size]
     if missing:
         raise RequestError(f"{root} lacks {len(missing)} of its files, such as {missing[0]}; {advice}")
@@ -136,7 +130,10 @@ def holds_demo(root, request):
 
 
 def ground_truth(request, walkers, places, recordings, axes):
-    """What walkers.json says: the request, the profile, axes, and per user the walker and every image's own draw."""
+    """What walkers.json says: the request, the profile, axes, and per user the walker and every image's own draw.
+
+    axes: of any image. With a gait-normalised time axis, column k of W is at (k + 0.5) / W of the image's duration.
+    """
     chosen = PROFILES[request["profile"]]
     users = {f"ID_{user + 1}": dict(walker=asdict(walker), step_rate_hz=walker.step_rate_hz, stride_m=walker.stride_m,
                                     images=[]) for user, walker in enumerate(walkers)}
@@ -145,10 +142,9 @@ def ground_truth(request, walkers, places, recordings, axes):
         users[f"ID_{place[0] + 1}"]["images"].append(dict(
             file=image_name(*place), speed=walker.speed, step_rate_hz=walker.step_rate_hz,
             heading_deg=options["heading_deg"], duration_s=duration, walker=asdict(walker), recording=options))
-    shared = {} if chosen.steps else dict(time_s=axes.time_s.tolist())  # else column k is (k + 0.5) / W of duration_s
-    return dict(request=request, profile=asdict(chosen),
-                axes=dict(shared, velocity_m_s=axes.velocity.tolist(), doppler_hz=axes.doppler_hz.tolist(),
-                          dynamic_range_db=axes.dynamic_range_db), users=users)
+    if chosen.steps:  # every image has its own seconds
+        del axes["time_s"]
+    return dict(request=request, profile=asdict(chosen), axes=axes, users=users)
 
 
 def image_name(user, index):

@@ -39,15 +39,18 @@ class ImageAxes:
 def find_axes(data_dir) -> ImageAxes | None:
     """The axes that data_dir/walkers.json (demo users) or data_dir/recordings.json (recorded users) tells.
 
-    None where there is neither, so that nothing is known. A gait-normalised time axis, on which every image has its
-    own duration, is no time axis. Raises RequestError for a file that cannot be read.
+    None where there is neither file. On a gait-normalised time axis every image has its own duration; duration_s is
+    then None. Raises RequestError for a file that cannot be read.
     """
     for path in (Path(data_dir) / name for name in (TRUTH_FILE, SHEET_FILE)):
         if path.is_file():
             try:
                 told = json.loads(path.read_text(encoding="utf-8"))["axes"]
-                return ImageAxes(*edges(told["velocity_m_s"][::-1]), span(told.get("time_s")),
-                                 float(told["dynamic_range_db"]))
+                duration_s = None
+                if "time_s" in told:
+                    start, stop = edges(told["time_s"])
+                    duration_s = stop - start
+                return ImageAxes(*edges(told["velocity_m_s"][::-1]), duration_s, float(told["dynamic_range_db"]))
             except (OSError, ValueError, KeyError, TypeError, IndexError, ZeroDivisionError) as error:
                 raise RequestError(f"{shown(path)} does not tell the images' axes ({type(error).__name__}: {error}); "
                                    "restore it, or remove it to judge the images without axes") from error
@@ -58,11 +61,3 @@ def edges(centres):
     """(first, last) edge of cells of one width from their rising centres [n >= 2]."""
     half = (centres[-1] - centres[0]) / (len(centres) - 1) / 2
     return float(centres[0] - half), float(centres[-1] + half)
-
-
-def span(centres):
-    """Length that the cells cover; None for none."""
-    if centres is None:
-        return None
-    first, last = edges(centres)
-    return last - first
