@@ -73,9 +73,10 @@ def radar_echo(walk, radar=Radar(), *, range_m=6.0, heading_deg=0.0, snr_db=None
     power over mean noise power in the whole PRF band of a channel; None = no noise. clutter_db: static residue over
     body power, None = none. bursts: number of short broadband interference bursts. aspect: exponent of the spheroids'
     pattern over its broadside value; above 1, tilted limbs fade as in measured images. duration_s: by default, the
-    walk's. seed: an int or a numpy Generator. Raises RequestError where a segment moves too fast for the PRF, naming
-    the least PRF, or comes within 0.3 m of the radar (one below a high radar does not), the walk is shorter than the
-    duration, or the carrier is below 5 GHz.
+    walk's. seed: an int or a numpy Generator.
+    Raises RequestError where a segment moves too fast for the PRF (the message names the least PRF that will do) or
+    comes within 0.3 m of the radar in space, where the walk is shorter than the duration, and where the carrier is
+    below 5 GHz.
     """
     for name, value, least in (("range_m", range_m, 0.3), ("heading_deg", heading_deg, -np.inf), ("aspect", aspect, 0)):
         check_number(name, value, least)

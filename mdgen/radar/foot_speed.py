@@ -2,8 +2,8 @@
 
 Feet are the fastest and among the weakest parts of the echo (van Dorp & Groen, IET RSN 2 (2008)), so that in noise
 no single column shows them. The walking model of Boulic et al. (1990) says where in a step the foot is fastest and
-roughly how its speed rises and falls; how fast it is, is read from the image, from all odd steps and from all even
-steps at once. Image and axes are as in measures.py.
+roughly how its speed rises and falls. The image says how fast that is: one reading from all odd steps together, one
+from all even steps. Image and axes are as in measures.py.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ TOP = 0.85  # of the curve's height above the torso: the part of a step in which
 REACH = np.linspace(0.8, 1.25, 91)  # heights around the curve, in units of it, where the edge is sought
 EDGE = 0.5  # of the echo's height above the noise, where the edge is
 LEAST_CONTRAST = 5.0  # standard errors of the noise
-MARGIN = 0.2  # m/s between the feet and the top of the image, with less of which they may go beyond it
+MARGIN = 0.2  # m/s that must lie between the feet and the top of the image; with less they may go beyond it
 NO_NOISE = 0.003  # mean of the quiet rows, below which single columns show the feet
 
 

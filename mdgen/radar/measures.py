@@ -38,9 +38,10 @@ def torso_line(image, velocity, *, dynamic_range_db=40.0, steepness=0.5):
 def periodic_torso(image, velocity, time_s, line, rate_hz, *, dynamic_range_db=40.0):
     """Torso velocity [W] in m/s as a straight line plus one sine of the step rate.
 
-    Weighted least squares to the power centroids around the curve (Gaussian of 0.12, then 0.06 m/s, since the
-    legs' echo beside it pulls, but at least 0.8 rows), repeated from the brightest curve near line [W] on: where
-    limbs or fading take the ridge away, the other steps say where it is.
+    Weighted least squares to the power centroids around the curve, repeated ten times, beginning with the brightest
+    curve near line [W]. A centroid is taken under a Gaussian about the curve of 0.12, then of 0.06 m/s, because the
+    legs' echo beside it pulls; the Gaussian is at least 0.8 rows wide. Where limbs or fading hide the ridge, the
+    other steps say where it is.
     """
     image, velocity = check_image(image, velocity)
     time, line = np.asarray(time_s) - np.mean(time_s), np.asarray(line, np.float64)
@@ -57,8 +58,11 @@ def periodic_torso(image, velocity, time_s, line, rate_hz, *, dynamic_range_db=4
 
 
 def brightest_curve(image, velocity, line, basis):
-    """Of the curves [W] near the straight part of line [W], by up to 0.2 of its speed and with a sine (basis [W, 4],
-    as in `periodic_torso`) of up to 0.24 of it, the one with the greatest mean intensity."""
+    """The trial curve [W] with the greatest mean intensity.
+
+    A trial is the straight part of line [W], moved by up to 0.2 of its mean speed, plus a sine of up to 0.24 of it.
+    basis: [W, 4], as in `periodic_torso`.
+    """
     trend = basis[:, :2] @ np.linalg.lstsq(basis[:, :2], line, rcond=None)[0]
     trials = np.abs(line.mean()) * np.stack(np.meshgrid(*3 * [np.linspace(-1, 1, 9)]), axis=-1).reshape(-1, 3)
     curves = trend + (trials * [0.2, 0.24, 0.24]) @ basis[:, [0, 2, 3]].T  # [729, W]
@@ -68,8 +72,8 @@ def brightest_curve(image, velocity, line, basis):
 
 
 def quiet_rows(image, velocity):
-    """The quarter [Q, W] of the rows with the least mean, without those of a clutter filter near 0 m/s: where no
-    part of the body is that fast, which shows the noise."""
+    """The quarter [Q, W] of the rows with the least mean. No part of the body is that fast, so that they show the
+    noise. Rows near 0 m/s do not count: a clutter filter may have emptied them."""
     image, velocity = check_image(image, velocity)
     rows = image[np.abs(velocity) > 0.25] if (np.abs(velocity) > 0.25).any() else image
     means = rows.mean(axis=1)

@@ -1,7 +1,7 @@
 """Persons and their days: walkers that differ from each other, and how one person's walk varies.
 
-The ranges are those of healthy adults; the deviations within a person are well below the distances between persons,
-as identification by gait needs (walking speed varies by 3 to 5 % from walk to walk; step rate by about 1.5 %).
+The ranges are those of healthy adults. From walk to walk, a person's walking speed varies by 3 to 5 % and the step
+rate by about 1.5 %: well below the differences between persons, by which gait tells them apart.
 """
 
 from dataclasses import replace

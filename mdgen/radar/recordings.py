@@ -118,7 +118,7 @@ class PowerMatrix:
         return self.frame_rate_hz
 
     def check(self, samples):
-        """The same of columns."""
+        """As `RawIQ.check`, of so many columns."""
         check_window(samples, 2, self.frame_rate_hz)
         check_span(*self.velocity_span)
 
@@ -136,7 +136,7 @@ class PowerMatrix:
         return Recording(Path(path), arrays, time, (1 - time,))
 
     def image(self, recording, first, stop):
-        """The same of columns."""
+        """The Spectrogram of the columns first .. stop - 1, and of no others."""
         power = self.power(recording.path, recording.read(first, stop).astype(np.float64), first)
         spans = (self.velocity_span, (0, (stop - first) / self.rate_hz))
         edges = [np.linspace(*span, cells + 1) for span, cells in zip(spans, power.shape, strict=True)]
