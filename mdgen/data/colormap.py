@@ -59,7 +59,7 @@ def to_levels(rgb, colormap="jet"):
     found = known[packed]  # level + 1, or 0 for a colour that was not met before
     if not found.all():
         new = np.unique(packed[found == 0])
-        known[new] = tree.query(_unpacked(new))[1] + 1
+        known[new] = tree.query(np.stack([new >> 16, (new >> 8) & 255, new & 255], axis=-1))[1] + 1
         found = known[packed]
     return (found - 1).astype(np.uint8)
 
@@ -126,10 +126,6 @@ def _search(colormap):
     Threads may fill it at once, since they all write the same value to the same place.
     """
     return cKDTree(color_table(colormap).astype(np.float64)), np.zeros(1 << 24, dtype=np.int16)
-
-
-def _unpacked(colors):
-    return np.stack([colors >> 16, (colors >> 8) & 255, colors & 255], axis=-1)
 
 
 def _checked(rgb):

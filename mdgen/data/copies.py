@@ -1,4 +1,4 @@
-"""Is a drawn image nearer to one training image than real images that were never trained on?"""
+"""Is a generated image nearer to one training image than real images are that were never trained on?"""
 
 import functools
 
@@ -7,12 +7,12 @@ import numpy as np
 SHIFTS = range(-4, 5)   # columns: a copy moved in time is a copy
 FENCE = 4.0             # standard deviations of the held-out log distances, whose tails are heavier than normal ones
 MOST_RATIO = 0.85       # of a copy's d1 / d2, however little the held-out ratios vary
-LEAST_FREEDOM = 10      # held-out images beyond one for each user: fewer say nothing of how far distances vary
+LEAST_FREEDOM = 10      # held-out images beyond one for each user: fewer do not tell how far distances vary
 INDEPENDENT_GAP = 4     # windows this far apart in a recording share no samples at the usual 75 % overlap
 
 
 class CopyRate:
-    """The share of drawn images that are copies of a Split's training images, judged in pixels alone."""
+    """The share of generated images that are copies of a Split's training images, judged in pixels alone."""
 
     def __init__(self, split):
         self.split, self.users, self.positions = split, split.train_users.numpy(), split.train.numpy()

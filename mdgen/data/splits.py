@@ -132,7 +132,7 @@ def read_windows(root: Path, paths):
 
 
 def digests(images) -> list[str]:
-    """What names each image of uint8 [N, C, H, W]: 16 hex digits of a SHA-256 over its pixels."""
+    """A name for each image of uint8 [N, C, H, W]: 16 hex digits of a SHA-256 over its pixels."""
     return [hashlib.sha256(image.tobytes()).hexdigest()[:16] for image in images.numpy()]
 
 
@@ -156,19 +156,17 @@ class Split:
         return self.folders.floats(self.train[indices])
 
     def training_digests(self) -> list[str]:
-        """What names each training image: 16 hex digits of a SHA-256 over its decoded pixels, in order."""
-        return self._digests(self.train)
+        """The `digests` of the training images, in order."""
+        return digests(self.folders.images[self.train])
 
-    def seen_in(self, digests) -> int:
-        """How many validation images are among those that a run was trained on, `training_digests` of its split.
+    def seen_in(self, trained_on) -> int:
+        """How many validation images are among those that a run was trained on, the `training_digests` of its split.
 
         0 where this split is that split: recordings may repeat an image, but nothing moved between the parts.
         """
-        return 0 if self.training_digests() == list(digests) else len(
-            set(self._digests(self.validation)) & set(digests))
-
-    def _digests(self, indices):
-        return digests(self.folders.images[indices])
+        if self.training_digests() == list(trained_on):
+            return 0
+        return len(set(digests(self.folders.images[self.validation])) & set(trained_on))
 
     def validation_images(self):
         return self.folders.floats(self.validation)

@@ -42,8 +42,7 @@ class UserFolders(torch.utils.data.Dataset):
     def __init__(self, root: str | Path, *, height: int = 64, width: int = 64, channels: str = "intensity",
                  colormap: str = "auto", users: list[str] | None = None, min_images: int = 2,
                  cache_dir: str | Path | None = None, workers: int | None = None, progress=None):
-        settings = {"height": height, "width": width, "channels": channels, "colormap": colormap}
-        _check_settings(settings)
+        settings = _checked(height=height, width=width, channels=channels, colormap=colormap)
         self.root = Path(root)
         folders = list_users(self.root, users, min_images)
         self.users = list(folders)
@@ -69,8 +68,7 @@ class UserFolders(torch.utils.data.Dataset):
 
 def read_folder(folder: str | Path, *, height: int, width: int, channels: str, colormap: str, progress=None):
     """All images of one person's folder in natural order, uint8 [N, C, H, W]; settings and errors as of UserFolders."""
-    settings = {"height": height, "width": width, "channels": channels, "colormap": colormap}
-    _check_settings(settings)
+    settings = _checked(height=height, width=width, channels=channels, colormap=colormap)
     pixels, *_ = decode_all(_images_of(Path(folder), 1), settings, None, progress)
     return torch.from_numpy(pixels)
 
@@ -78,10 +76,8 @@ def read_folder(folder: str | Path, *, height: int, width: int, channels: str, c
 def expect_users(root: Path, users: list[str], num: int) -> None:
     """Raise RequestError unless there are num users."""
     if num != len(users):
-        raise RequestError(
-            f"--num-users is {num}, but {shown(root)}/ has {len(users)} user folders "
-            f"({_span(users)}). Leave the flag out, or point --data-dir at the folder that holds "
-            f"all {num}.")
+        raise RequestError(f"--num-users is {num}, but {shown(root)}/ has {len(users)} user folders ({_span(users)}). "
+                           f"Leave the flag out, or point --data-dir at the folder that holds all {num}.")
 
 
 def natural_key(name: str):
@@ -168,13 +164,15 @@ def _is_image(entry):
     return entry.name.lower().endswith(EXTENSIONS) and entry.is_file()
 
 
-def _check_settings(settings):
+def _checked(**settings):
+    """The settings of decoding; RequestError unless they make sense."""
     known = {"channels": ("intensity", "rgb", "auto"), "colormap": (*COLORMAPS, "auto")}
     for what, choices in known.items():
         if settings[what] not in choices:
             raise RequestError(f"{what} is {settings[what]!r}, expected one of {', '.join(choices)}")
     if settings["height"] < 1 or settings["width"] < 1:
         raise RequestError(f"image size is {settings['height']}x{settings['width']}, expected at least 1x1")
+    return settings
 
 
 def _count(images):
