@@ -1,8 +1,9 @@
 """Augmentation that leaves the label true.
 
 What may vary between two recordings of one walker: the echo's strength, the noise, the moment at which the
-window was cut. What may not: the direction of time (a flip reverses the walk) and the Doppler axis (a flip,
-shift or stretch changes the speeds that tell people apart). So nothing here moves a pixel to another row.
+window was cut. What may not vary: the direction of time, because a flip reverses the walk, and the Doppler axis,
+because a flip, shift or stretch changes the speeds that tell people apart. So nothing here moves a pixel to another
+row.
 """
 
 import torch
@@ -15,9 +16,9 @@ def augment(images, generator, *, gain: float = 0.05, max_shift: int = 2, noise:
     gain: largest change of level, as a share of the dynamic range (dB images: 0.05 of 60 dB is 3 dB).
     max_shift: largest shift along time, columns. noise: deviation of jitter on an empty cell, as a share.
     time_mask, doppler_mask: most columns or rows that are blanked; 0 is off.
-    All randomness comes from generator, whose device need not be the images'. C = 1 is intensity; on C = 3
-    only the shift is applied, since in a colour map's colours neither gain nor noise nor an empty cell is
-    arithmetic on channels. Raises ValueError for other C or negative settings.
+    All randomness comes from generator, whose device need not be the images'. C = 1 is intensity. Images with C = 3
+    are only shifted: in a colour map's colours, a gain, noise or an empty cell is no arithmetic on channels. Raises
+    ValueError for other C or negative settings.
     """
     if images.ndim != 4 or images.shape[1] not in (1, 3):
         raise ValueError(f"images are {list(images.shape)}, expected [B, 1 or 3, H, W]")
@@ -35,23 +36,6 @@ def augment(images, generator, *, gain: float = 0.05, max_shift: int = 2, noise:
         if widest:
             images = mask(images, axis, widest, _uniform(images, generator), _uniform(images, generator))
     return images
-
-
-def draw_changes(count: int, generator, *, gain: float, max_shift: int, share: float):
-    """A gain change and a time shift for `share` of `count` images, none for the others: [count, 2] in [-1, 1].
-
-    In units of the largest ones (`gain` of the dynamic range, `max_shift` whole columns); `apply_changes` makes them.
-    """
-    level = (2 * torch.rand(count, generator=generator) - 1) * (gain > 0)
-    columns = torch.randint(-max_shift, max_shift + 1, (count,), generator=generator) / max(max_shift, 1)
-    chosen = torch.rand(count, generator=generator) < share
-    return torch.stack([level, columns], dim=1) * chosen[:, None]
-
-
-def apply_changes(images, change, *, gain: float, max_shift: int):
-    """Images [B, C, H, W] with the `change` [B, 2] that `draw_changes` has drawn; C must be 1 for a gain."""
-    shifted = shift_time(images, (change[:, 1] * max_shift).round().long())
-    return change_gain(shifted, change[:, 0] * gain) if gain else shifted
 
 
 def shift_time(images, columns):

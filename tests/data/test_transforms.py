@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mdgen.data.transforms import add_noise, apply_changes, augment, change_gain, draw_changes, mask, shift_time
+from mdgen.data.transforms import add_noise, augment, change_gain, mask, shift_time
 
 
 def generator(seed=0):
@@ -101,27 +101,3 @@ def test_range_is_kept_and_wrong_input_is_refused():
         augment(random_images(2, channels=2), generator())
     with pytest.raises(ValueError, match="0 or more"):
         augment(random_images(2), generator(), gain=-0.1)
-
-
-def test_changes_are_uniform_for_the_asked_share_and_none_for_the_rest():
-    change = draw_changes(20000, generator(), gain=0.1, max_shift=3, share=0.6)
-    kept = ~change.any(dim=1)
-    assert float(kept.float().mean()) == pytest.approx(0.4, abs=4 * (0.24 / 20000) ** 0.5)
-    level, columns = change[~kept].T
-    assert level.abs().max() <= 1 and level.var() == pytest.approx(1 / 3, rel=0.03)        # uniform on [-1, 1]
-    counts = torch.bincount((columns * 3).round().long() + 3)
-    assert torch.allclose(counts / counts.sum(), torch.full((7,), 1 / 7), atol=0.012)
-    for off, column in (({"gain": 0.0, "max_shift": 3}, 0), ({"gain": 0.1, "max_shift": 0}, 1)):
-        change = draw_changes(50, generator(), **off, share=0.8)
-        assert not change[:, column].any() and change[:, 1 - column].any()
-
-
-def test_a_told_change_is_the_one_that_was_made():
-    images = random_images(3)
-    change = torch.tensor([[0.5, 1.0], [-1.0, -2 / 3], [0.0, 0.0]])
-    changed = apply_changes(images, change, gain=0.2, max_shift=3)
-    by_hand = change_gain(shift_time(images, torch.tensor([3, -2, 0])), torch.tensor([0.1, -0.2, 0.0]))
-    assert torch.equal(changed, by_hand) and torch.equal(changed[2], images[2])
-    colours = random_images(3, channels=3)
-    assert torch.equal(apply_changes(colours, change, gain=0.0, max_shift=3),
-                       shift_time(colours, torch.tensor([3, -2, 0])))
