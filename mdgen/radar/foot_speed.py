@@ -6,8 +6,6 @@ roughly how its speed rises and falls. The image says how fast that is: one read
 from all even steps. Image and axes are as in measures.py.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, map_coordinates
 
@@ -29,17 +27,6 @@ MARGIN = 0.2  # m/s that must lie between the feet and the top of the image; wit
 NO_NOISE = 0.003  # mean of the quiet rows, below which single columns show the feet
 
 
-@dataclass(frozen=True)
-class StepFit:
-    """A foot curve laid over the image. shape: [W], its height above the torso, 1 at its top. odd: [W] bool, columns
-    of every other step. speeds: of its top in the odd and the even steps, m/s. scale: common to both, as SCALES."""
-
-    shape: np.ndarray
-    odd: np.ndarray
-    speeds: tuple
-    scale: float
-
-
 def max_foot_speed(image, velocity, time_s, torso, rate_hz):
     """(greatest radial foot speed in m/s, "") or (NaN, reason).
 
@@ -51,11 +38,11 @@ def max_foot_speed(image, velocity, time_s, torso, rate_hz):
         return -speed, note
     nan, smooth = float("nan"), smoothed(image, velocity, time_s)
     noise, spread = quiet_rows(smooth, velocity).mean(), quiet_rows(smooth, velocity).std()
-    fit = fit_steps(smooth, velocity, time_s, torso, rate_hz, noise, spread)
-    if not PLAUSIBLE[0] < fit.scale < PLAUSIBLE[1]:
+    shape, odd, speeds, scale = fit_steps(smooth, velocity, time_s, torso, rate_hz, noise, spread)
+    if not PLAUSIBLE[0] < scale < PLAUSIBLE[1]:
         return nan, "no foot curve within what people walk fits"
-    read = [(speed, *edge(smooth, velocity, torso, speed, fit.shape, side, noise, spread))
-            for speed, side in zip(fit.speeds, (fit.odd, ~fit.odd), strict=True)]
+    read = [(speed, *edge(smooth, velocity, torso, speed, shape, side, noise, spread))
+            for speed, side in zip(speeds, (odd, ~odd), strict=True)]
     clear = [(fitted, speed) for fitted, speed, contrast in read if contrast > LEAST_CONTRAST]
     if not clear:
         return nan, "no edge of the image stands out of the noise near the foot curve"
@@ -66,7 +53,7 @@ def max_foot_speed(image, velocity, time_s, torso, rate_hz):
             return nan, f"the envelope's {peak:.2f} m/s and the steps' average of {mean:.2f} m/s disagree"
     elif max(abs(speed / fitted - 1) for fitted, speed in clear) > UNEVEN:
         return nan, f"the image's edge is too far from the foot curve, at {peak:.2f} m/s"
-    if max(peak, *fit.speeds) > velocity[0] - MARGIN:
+    if max(peak, *speeds) > velocity[0] - MARGIN:
         return nan, f"at {peak:.2f} m/s or more, they leave the image"
     return peak, ""
 
@@ -82,11 +69,13 @@ def foot_curve(speed, count=96):
 
 
 def fit_steps(smooth, velocity, time_s, torso, rate_hz, noise, spread):
-    """The StepFit whose curve has the most echo below it and the least above it.
+    """Lay the foot curve over the image so that the most echo is below it and the least above it.
 
     smooth: image [H, W]. torso in m/s. noise, spread: mean and standard deviation of cells without an echo. An edge is
     best where the summed evidence for an echo up to it is greatest (change-point estimate); echo within 0.4 m/s below
     it counts twice, because between feet and thighs there may be a gap.
+    Returns shape [W], the curve's height above the torso, 1 at its top; odd [W] bool, the columns of every other step;
+    the speeds of its top in odd and in even steps, m/s; the scale that is common to both, one of SCALES.
     """
     curve, cell, count = foot_curve(torso), -np.diff(velocity).mean(), len(velocity)
     apex = torso * curve.max()
@@ -109,7 +98,7 @@ def fit_steps(smooth, velocity, time_s, torso, rate_hz, noise, spread):
     odd = np.round(steps[phase]) % 2 == 1
     near = np.flatnonzero(np.abs(scales / scales[common] - 1) <= UNEVEN)
     best = (scales[near[score[near, phase][:, side].sum(axis=-1).argmax()]] for side in (odd, ~odd))
-    return StepFit(shape[phase], odd, tuple(float(torso + apex * scale) for scale in best), float(scales[common]))
+    return shape[phase], odd, [float(torso + apex * scale) for scale in best], float(scales[common])
 
 
 def edge(smooth, velocity, torso, speed, shape, side, noise, spread):
