@@ -83,10 +83,10 @@ def enough_held_out(users) -> bool:
 def lower_fence(values, users):
     """Per user, the value FENCE standard deviations below the median in the logarithm.
 
-    values [N] > 0 of held-out images, users [N]. Users differ in level, so that each has a median of their own, but
-    none above that of all: a user whose few held-out images are unusual would make usual ones look like copies. The
-    deviation is pooled over all and taken from the median absolute deviation (x 1.4826 for a normal distribution), so
-    that a held-out copy does not widen it. Returns [max user + 1].
+    values [N] > 0 of held-out images, users [N]. Users differ in level, so each has a median of their own. None may
+    exceed the median of all: else a user whose few held-out images are unusual would make usual images look like
+    copies. The deviation is pooled over all users. It comes from the median absolute deviation (x 1.4826 for a normal
+    distribution), which a held-out copy does not widen. Returns [max user + 1].
     """
     logs = np.log(values.clip(min=1e-12))
     medians = np.array([np.median(logs[users == user]) for user in range(users.max() + 1)])

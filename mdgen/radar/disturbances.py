@@ -8,10 +8,10 @@ BURST_S, BURST_DB = (0.5e-3, 3e-3), (5.0, 15.0)  # durations and levels over the
 
 
 def add_disturbances(signal, rng, radar, snr_db, clutter_db, bursts):
-    """Body signal [..., N] complex64 with disturbances, independent from channel to channel but for the bursts' times.
+    """Body signal [..., N] complex64 plus disturbances: another one in every channel, but bursts at the same times.
 
-    snr_db: power of the body, of range bins together, over the noise's in one channel; None = no noise. clutter_db:
-    static residue in every channel over the body's power, None = none. bursts: their number.
+    snr_db: the body's power, summed over range bins, over the noise power of one channel; None = no noise. clutter_db:
+    power of the static residue in a channel over the body's power; None = none. bursts: their number.
     """
     n, channels = signal.shape[-1], signal.shape[:-1]
     power = np.mean(np.abs(signal) ** 2)

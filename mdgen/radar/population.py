@@ -14,7 +14,7 @@ from mdgen.radar.gait import Walker
 
 
 class Spread(NamedTuple):
-    """Lowest and highest value among persons; deviation within a person, `relative` to the value or absolute."""
+    """low, high: among persons. within: deviation within a person, a share of the value where `relative`."""
 
     low: float
     high: float
@@ -41,7 +41,7 @@ def draw_walkers(count, seed=0):
 
 
 def vary(walker, rng):
-    """The walker on another walk: every parameter off by its deviation within a person, at most 2.5 of them."""
+    """The walker on another walk: each parameter is off by a normal draw, of at most 2.5 deviations within a person."""
     changes = {}
     for name, spread in PERSONS.items():
         value = getattr(walker, name)

@@ -23,9 +23,8 @@ def near_body(profile, bins, prf_hz):
     """Slow-time signals of the range bins about the body, [..., bins + 1, N] complex.
 
     profile: [..., R, N] complex of R range bins, whose mean is taken out. The body is at the strongest bin, smoothed
-    over time. Each bin is faded in and out as the body comes and goes, within one bin's passage, slowly enough to
-    leave the Doppler of its echo alone. A bin that has been left gives its place to one that is reached, bins + 1
-    farther on, so that there are no more signals than are ever seen at once.
+    over time. A bin fades in and out while the body passes one bin, which is slow enough to leave the Doppler of its
+    echo as it is. Bins that are bins + 1 apart share a signal, because they are never seen at once.
     """
     profile = profile - profile.mean(axis=-1, keepdims=True)
     track = body_track(np.abs(profile) ** 2, prf_hz)

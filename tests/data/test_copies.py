@@ -31,12 +31,12 @@ def split_of(held_out=HELD_OUT):
 
 def test_planted_copies_and_no_others_are_counted():
     split, users = split_of(), np.repeat(np.arange(USERS), 5)
-    drawn = images_of(np.random.default_rng(1), 5) / 127.5 - 1        # new images, in the contract's range
+    generated = images_of(np.random.default_rng(1), 5) / 127.5 - 1        # new images, in the contract's range
     copies = CopyRate(split)
-    assert copies.rate(drawn, users) == 0.0
+    assert copies.rate(generated, users) == 0.0
     for place, source in ((1, 7), (8, 25), (14, 59)):
-        drawn[place] = np.roll(split.folders.images[source].numpy() / 127.5 - 1, 3, axis=-1) * 0.6
-    assert copies.rate(drawn, users) == 3 / 15
+        generated[place] = np.roll(split.folders.images[source].numpy() / 127.5 - 1, 3, axis=-1) * 0.6
+    assert copies.rate(generated, users) == 3 / 15
 
 
 def test_too_few_held_out_images_say_nothing():
