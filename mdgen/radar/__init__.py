@@ -6,12 +6,10 @@ from mdgen.radar.echo import Radar, radar_echo
 from mdgen.radar.gait import Walk, Walker, simulate_walk
 from mdgen.radar.gait_figures import GaitFigures, gait_figures
 from mdgen.radar.measures import asymmetry, bandwidth, cadence, envelope, limb_amplitude, torso_line
-from mdgen.radar.motion import StopAndGo, Straight, TurnBack
 from mdgen.radar.population import draw_walkers, vary
 from mdgen.radar.simulation import PROFILES, Profile, draw_recording, profile, walking_spectrogram
 from mdgen.radar.spectrogram import Spectrogram, spectrogram
 
-__all__ = ["GaitFigures", "PROFILES", "Profile", "Radar", "Spectrogram", "StopAndGo", "Straight", "TurnBack", "Walk",
-           "Walker", "asymmetry", "bandwidth", "cadence", "draw_recording", "draw_walkers", "envelope",
-           "gait_figures", "limb_amplitude", "profile", "radar_echo", "simulate_walk", "spectrogram", "torso_line",
-           "vary", "walking_spectrogram"]
+__all__ = ["GaitFigures", "PROFILES", "Profile", "Radar", "Spectrogram", "Walk", "Walker", "asymmetry", "bandwidth",
+           "cadence", "draw_recording", "draw_walkers", "envelope", "gait_figures", "limb_amplitude", "profile",
+           "radar_echo", "simulate_walk", "spectrogram", "torso_line", "vary", "walking_spectrogram"]

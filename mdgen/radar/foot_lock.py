@@ -10,7 +10,6 @@ from scipy.integrate import cumulative_trapezoid
 from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter1d
 
-from mdgen.radar.motion import rise
 from mdgen.radar.skeleton import FOOT_HEIGHT, SHANK, THIGH, leg, rotate
 
 NODES = 256  # of the correction over one cycle
@@ -47,11 +46,17 @@ def floor_shift(walker, phase, angle, sway):
     p = np.take_along_axis(phase, order, axis=1)
     planted = np.clip(np.minimum(p, walker.support - p) / RAMP, 0, 1)
     drift = cumulative_trapezoid(planted * slide, dx=walker.cycle_s / NODES, axis=1, initial=0)
-    drift -= drift[:, -1:] * rise(p, walker.support, 1)
+    drift -= drift[:, -1:] * rise((p - walker.support) / (1 - walker.support))
     high, low = drift.max(axis=1, keepdims=True), drift.min(axis=1, keepdims=True)
     shift = np.empty_like(drift)
     np.put_along_axis(shift, order, (high + low) / 2 - drift, axis=1)  # as little reaching as possible
     return shift
+
+
+def rise(u):
+    """0 at u <= 0, 1 at u >= 1, with two continuous derivatives between."""
+    u = np.clip(u, 0, 1)
+    return u**3 * (10 - 15 * u + 6 * u**2)
 
 
 def contact_velocity(walker, angle, sway):

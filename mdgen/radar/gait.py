@@ -11,18 +11,15 @@ trunk, whose speed is the ground truth of the measures. And where the printed tr
 RV = 0.5 we keep the sign of the faster regimes, so that the motion is continuous.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
-from scipy.interpolate import CubicSpline, PchipInterpolator
+from scipy.interpolate import PchipInterpolator
 
 from mdgen.errors import RequestError, check_number
 from mdgen.radar.foot_lock import locked_legs
-from mdgen.radar.motion import Straight, follow
-from mdgen.radar.skeleton import HIP_HEIGHT, RADII, SEGMENTS, forward_kinematics, rotate
+from mdgen.radar.skeleton import HIP_HEIGHT, RADII, SEGMENTS, forward_kinematics
 
-SPEED_LEVELS = 9  # speeds between standing and full speed, between which a changing walk is interpolated
-STANDING = 1e-3  # the share of the speed that stands for 0, where the cycle has no duration
 STEP_S = 1e-4  # half width of the central difference that gives the velocities
 LIMP_PACE, SPARING = 0.6, 0.35  # change of pace, and loss of the spared leg's joint angles, at limp = 1
 
@@ -120,11 +117,11 @@ class Walk:
         return (self.start[i] + self.end[i]) / 2, (self.start_velocity[i] + self.end_velocity[i]) / 2
 
 
-def simulate_walk(walker, times, start_phase=0.0, motion=Straight()):
-    """Walk from the origin, at first along +x.
+def simulate_walk(walker, times, start_phase=0.0):
+    """Walk from the origin along +x.
 
-    times: [T] s, any order and spacing. start_phase: gait phase in cycles at time 0 (0 = right heel strike). motion:
-    where to and how fast (motion.py). Returns a Walk. Raises RequestError for times or a phase that are not finite.
+    times: [T] s, any order and spacing. start_phase: gait phase in cycles at time 0 (0 = right heel strike). Returns a
+    Walk. Raises RequestError for times or a phase that are not finite.
     """
     times = np.asarray(times, np.float64)
     if times.ndim != 1 or not np.isfinite(times).all():
@@ -132,7 +129,7 @@ def simulate_walk(walker, times, start_phase=0.0, motion=Straight()):
                            "finite seconds")
     check_number("start_phase", start_phase)
     stacked = (times + STEP_S * np.array([[-1.0], [0.0], [1.0]])).ravel()
-    ends = segment_ends(walker, stacked, start_phase, motion)
+    ends = segment_ends(walker, stacked, start_phase)
     start, end = (p.reshape(len(SEGMENTS), 3, len(times), 3) for p in ends)
     velocity = [(p[:, 2] - p[:, 0]) / (2 * STEP_S) for p in (start, end)]
     parts = (name.removeprefix("left_").removeprefix("right_") for name in SEGMENTS)
@@ -140,31 +137,12 @@ def simulate_walk(walker, times, start_phase=0.0, motion=Straight()):
     return Walk(SEGMENTS, times, start[:, 1], end[:, 1], *velocity, radius)
 
 
-def segment_ends(walker, times, start_phase, motion):
+def segment_ends(walker, times, start_phase):
     """(start, end), each [S, T, 3] m in the order of SEGMENTS, at times [T] s."""
-    path, heading, phase = follow(motion, times, walker.speed, walker.cycle_s)
-    phase = phase + start_phase
-    if type(motion) is Straight:
-        ends = forward_kinematics(joint_angles(walker, phase), trunk_motion(walker, phase), walker.height)
-    else:
-        ends = forward_kinematics(*at_speeds(walker, phase, motion.speed_share(times)), walker.height)
-        ends = (rotate(p, heading, 0, 1) for p in ends)
-    place = np.append(path, np.zeros_like(path[:, :1]), axis=1)
-    return tuple(p + place for p in ends)
-
-
-def at_speeds(walker, phase, share):
-    """Joint angles and trunk motion at gait phase [T] while the speed is share [T] of the walker's: a cubic spline
-    through walkers of SPEED_LEVELS speeds, so that no velocity jumps."""
-    levels = np.linspace(0, 1, SPEED_LEVELS)
-    weight = CubicSpline(levels, np.eye(SPEED_LEVELS))(np.clip(share, 0, 1)).T  # [levels, T]
-    angle, trunk = {}, []
-    for level, own in zip(levels, weight, strict=True):
-        slower = replace(walker, speed=walker.speed * max(level, STANDING))
-        for joint, value in joint_angles(slower, phase).items():
-            angle[joint] = angle.get(joint, 0) + own * value
-        trunk.append([own * part.T for part in trunk_motion(slower, phase)])
-    return angle, [sum(parts).T for parts in zip(*trunk, strict=True)]
+    phase = times / walker.cycle_s + start_phase
+    ends = forward_kinematics(joint_angles(walker, phase), trunk_motion(walker, phase), walker.height)
+    path = np.stack([walker.speed * times, 0 * times, 0 * times], axis=-1)
+    return tuple(p + path for p in ends)
 
 
 def control_points(relative_speed, support):

@@ -7,7 +7,6 @@ import numpy as np
 from mdgen.errors import RequestError, check_number
 from mdgen.radar.echo import Radar, radar_echo
 from mdgen.radar.gait import simulate_walk
-from mdgen.radar.motion import Straight
 from mdgen.radar.population import vary
 from mdgen.radar.range_bins import near_body
 from mdgen.radar.spectrogram import section, spectrogram
@@ -64,11 +63,11 @@ def profile(name):
     return PROFILES[name]
 
 
-def walking_spectrogram(walker, radar=Radar(), *, duration_s=2.2, start_phase=0.0, motion=Straight(), steps=None,
-                        frame_s=None, range_bins=15, image=None, **echo):
+def walking_spectrogram(walker, radar=Radar(), *, duration_s=2.2, start_phase=0.0, steps=None, frame_s=None,
+                        range_bins=15, image=None, **echo):
     """Simulate one recording of a walker and return its Spectrogram.
 
-    duration_s, steps, frame_s, range_bins: as in Profile. start_phase, motion: of simulate_walk, at the image's time 0.
+    duration_s, steps, frame_s, range_bins: as in Profile. start_phase: of simulate_walk, at the image's time 0.
     image: keyword arguments of spectrogram; echo: of radar_echo (range, heading, noise, seed).
     """
     image = dict(image or {})
@@ -82,7 +81,7 @@ def walking_spectrogram(walker, radar=Radar(), *, duration_s=2.2, start_phase=0.
     column_s = duration_s / columns
     lead = int(np.ceil(LEAD_S / column_s))  # columns before and after, where the clutter filter rings
     simulated_s = duration_s + 2 * lead * column_s
-    walk = simulate_walk(walker, radar.cell_times(simulated_s) - lead * column_s, start_phase, motion)
+    walk = simulate_walk(walker, radar.cell_times(simulated_s) - lead * column_s, start_phase)
     signal = radar_echo(walk, radar, duration_s=simulated_s, **echo)
     if radar.bandwidth_hz:
         signal = near_body(signal, range_bins, radar.prf_hz)

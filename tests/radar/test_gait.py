@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mdgen.errors import RequestError
-from mdgen.radar import StopAndGo, TurnBack, Walker, gait, simulate_walk, skeleton
+from mdgen.radar import Walker, gait, simulate_walk, skeleton
 
 # Height, speed -> RV, stride, cycle, step rate, support, extreme forward speeds of segment middles: computed
 # independently of this code, without pelvis roll and upper-body pitch.
@@ -193,7 +193,7 @@ def test_locking_the_feet_leaves_trunk_lengths_and_symmetry_alone(fields):
     np.testing.assert_allclose(later.middle("left_shank")[1] * [1, -1, 1], second.middle("right_shank")[1], atol=2e-3)
 
 
-# --- other motion ---
+# --- uneven walks ---
 
 def heel_strikes(walk, side):
     """Times of the foremost places of a foot before the body, about its heel strikes."""
@@ -226,42 +226,6 @@ def test_a_carried_bag_stills_one_arm_alone():
     for name in plain.names:
         if name not in ("left_forearm", "left_upper_arm"):
             np.testing.assert_array_equal(bag.middle(name)[0], plain.middle(name)[0])
-
-
-def test_stop_and_go_stands_walks_again_and_is_the_plain_walk_before():
-    walker, times = Walker(foot_lock=1.0), np.arange(0, 6, 2e-3)
-    walk = simulate_walk(walker, times, 0.2, StopAndGo(stop_s=2.0, pause_s=1.0, ramp_s=0.8))
-    plain = simulate_walk(walker, times, 0.2)
-    standing = (times > 2.05) & (times < 2.95)
-    assert np.abs(walk.end_velocity[:, standing]).max() < 0.05
-    np.testing.assert_allclose(walk.end[:, times < 1.1], plain.end[:, times < 1.1], atol=1e-6)
-    after = walk.middle("torso")[1][(times > 4.0) & (times < 4.0 + walker.cycle_s), 0]
-    assert after.mean() == pytest.approx(walker.speed, rel=0.02)
-    numeric = np.gradient(walk.end, times, axis=1)[:, 1:-1]
-    assert np.abs(numeric - walk.end_velocity[:, 1:-1]).max() < 0.15       # nothing jumps
-    torso = walk.middle("torso")[0][:, 0]
-    assert torso[-1] == pytest.approx(plain.middle("torso")[0][-1, 0] - walker.speed * 1.8, abs=0.1)
-
-
-def test_turning_back_walks_the_other_way_with_the_same_body():
-    walker, times = Walker(), np.arange(0, 6, 2e-3)
-    walk = simulate_walk(walker, times, 0.0, TurnBack(at_s=2.0, turn_s=1.5, slowest=0.4))
-    speed = walk.middle("torso")[1][:, 0]
-    cycle = int(walker.cycle_s / 2e-3)
-    assert speed[:cycle].mean() == pytest.approx(walker.speed, rel=0.01)
-    assert speed[-cycle:].mean() == pytest.approx(-walker.speed, rel=0.02)
-    shoulders = [walk.middle(f"{side}_shoulder")[0] for side in ("left", "right")]
-    across = (shoulders[0] - shoulders[1])[:, 1]
-    assert across[0] > 0.15 and across[-1] < -0.15                         # left is now on the other side
-    lengths = np.linalg.norm(walk.end - walk.start, axis=-1)
-    np.testing.assert_allclose(lengths, lengths[:, :1] + 0 * lengths, rtol=1e-6)
-
-
-def test_impossible_motions_are_refused():
-    with pytest.raises(RequestError, match="ramp_s is 0; expected a finite number from 0.4"):
-        StopAndGo(ramp_s=0)
-    with pytest.raises(RequestError, match="slowest is 0;"):
-        TurnBack(slowest=0)
 
 
 def test_radar_package_works_without_torch():
