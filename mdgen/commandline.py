@@ -88,6 +88,13 @@ def run_argument(args, example: str) -> Path:
     return args.run or args.model_dir
 
 
+def note_weaker_guidance(scale: float, before: float, whose: str) -> None:
+    """One line for who asks for less classifier-free guidance than there would be without asking."""
+    if 1 <= scale < before:
+        print(f"note: guidance scale {scale:g} is weaker than the {before:g} of {whose}; leave the flag out for that",
+              file=sys.stderr)
+
+
 def run(main, argv: list[str] | None = None) -> int:
     """Call main(argv) and return the exit status; a failure is one line on stderr (--debug: and a traceback).
 

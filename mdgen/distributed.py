@@ -35,7 +35,7 @@ def init_from_environment(device_type: str | None = None):
     if device_type == "cuda" and not torch.cuda.is_available():
         raise RequestError("--device is cuda, but torch finds no usable GPU; leave the flag out, or see "
                            "evaluate.py environment")
-    # float32 is to mean float32: drawing and judging shall not depend on the batch size or the device by more than that
+    # float32 is to mean float32: images and figures shall not depend on batch size or device by more than that
     torch.backends.cudnn.allow_tf32 = False
     if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
         return torch.device(device_type)
@@ -64,11 +64,6 @@ def any_process(flag: bool) -> bool:
     votes = torch.tensor(float(flag), device=device)
     dist.all_reduce(votes)
     return bool(votes > 0)
-
-
-def shard(indices):
-    """This process's share of a sequence: every world_size-th item, from its rank on."""
-    return indices[rank()::world_size()]
 
 
 def average_gradients(parameters) -> None:

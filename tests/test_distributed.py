@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from mdgen import distributed
 from mdgen.config import TrainingConfig
 from mdgen.runs.draw import read_manifest
-from mdgen import distributed
 from mdgen.training.loop import train
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -141,7 +141,7 @@ def test_alone_everything_is_the_identity():
     parameter.grad = torch.full((3,), 2.0)
     distributed.average_gradients([parameter])
     distributed.barrier()
-    assert parameter.grad.tolist() == [2, 2, 2] and distributed.shard([4, 5, 6]) == [4, 5, 6]
+    assert parameter.grad.tolist() == [2, 2, 2]
     assert (distributed.rank(), distributed.world_size(), distributed.is_main()) == (0, 1, True)
     assert distributed.any_process(True) is True and distributed.any_process(False) is False
     assert distributed.init_from_environment("cpu") == torch.device("cpu")

@@ -6,7 +6,7 @@ import pytest
 
 from mdgen.validation.report.verdict import CRITERIA
 
-QUICK = {"classifier_steps": 5, "siamese_steps": 5, "siamese_users": 3, "siamese_images": 2, "usefulness_seeds": 0}
+QUICK = {"classifier_steps": 5, "siamese_steps": 5, "usefulness_seeds": 0}
 
 
 @pytest.fixture

@@ -2,17 +2,26 @@
 
 from dataclasses import replace
 
-from mdgen.config import (AdversaryConfig, Config, DataConfig, EvaluationConfig, JointConfig, SamplingConfig,
-                          TrainingConfig, UNetConfig, VAEConfig)
+from mdgen.config.schema import (
+    Config,
+    DataConfig,
+    DiffusionTrainingConfig,
+    EvaluationConfig,
+    JointConfig,
+    SamplingConfig,
+    TrainingConfig,
+    UNetConfig,
+    VAEConfig,
+)
 from mdgen.errors import RequestError
 
 # The decoder learns what sampling gives it; figures in docs/ablations.md
-JOINT = JointConfig(in_all=True, noise_limit=0.5, texture_weight=0.1, adversary=AdversaryConfig(weight=1.0, start=0.0))
-# Drowning the latents in less noise keeps the texture that more of it cost: docs/ablations.md, rows of the VAE
+JOINT = JointConfig(in_all=True, noise_limit=0.5, texture_weight=0.1, adversary_weight=1.0)
+# A small posterior floor keeps speckle that 0.1 blurred: +2.2 dB; docs/ablations.md, rows of the VAE
 FAITHFUL = VAEConfig(kl_weight=1e-5, min_deviation=0.02)
-# The highest noise decides how images of one user differ; away from the null user below it alone, more guidance costs no
-# variety. Away from the early checkpoint everywhere, fine texture comes back: docs/ablations.md
-GUIDED = SamplingConfig(guidance="free+auto", guidance_scale=2.2, guidance_interval=(0.0, 0.8), auto_scale=1.5)
+# Classifier-free guidance is off above t/T = 0.8, where it would reduce diversity; autoguidance acts everywhere and
+# restores texture: docs/ablations.md
+GUIDED = SamplingConfig(cfg_scale=2.2, cfg_interval=(0.0, 0.8), autoguidance_scale=1.5)
 
 
 def demo() -> Config:
@@ -23,8 +32,8 @@ def demo() -> Config:
         vae=replace(FAITHFUL, blocks=1),
         vae_training=TrainingConfig(steps=300, learning_rate=2e-3, warmup_steps=20, preview_every=0, save_every=300),
         unet=UNetConfig(channels=(48, 96), blocks=1, embedding_dim=192),
-        diffusion_training=TrainingConfig(steps=400, learning_rate=2e-3, warmup_steps=50, preview_every=0,
-                                          snapshot_at=0.2),
+        diffusion_training=DiffusionTrainingConfig(steps=400, learning_rate=2e-3, warmup_steps=50, preview_every=0,
+                                                   snapshot_at=0.2),
         sampling=SamplingConfig(steps=20),
         evaluation=EvaluationConfig(classifier_steps=300, siamese_steps=300, usefulness_steps=100))
 
@@ -36,8 +45,8 @@ def small() -> Config:
         vae=FAITHFUL,
         vae_training=TrainingConfig(steps=700, learning_rate=2e-3, preview_every=0),
         unet=UNetConfig(blocks=1),
-        diffusion_training=TrainingConfig(steps=1000, optimizer="muon", learning_rate=2e-3, ema_decay=0.995,
-                                          preview_every=500, snapshot_at=0.2),
+        diffusion_training=DiffusionTrainingConfig(steps=1000, optimizer="muon", learning_rate=2e-3, ema_decay=0.995,
+                                                   preview_every=500, snapshot_at=0.2),
         joint=JOINT,
         joint_training=TrainingConfig(steps=250, learning_rate=5e-4, warmup_steps=20, ema_decay=0.99, preview_every=0),
         sampling=GUIDED)
@@ -55,8 +64,8 @@ def standard() -> Config:
         vae=replace(FAITHFUL, width=128, blocks=3),
         vae_training=TrainingConfig(steps=2000, learning_rate=2e-3, preview_every=0),
         unet=UNetConfig(channels=(96, 192, 288), attention=(False, True, True), embedding_dim=384),
-        diffusion_training=TrainingConfig(steps=2000, optimizer="muon", learning_rate=1e-3, ema_decay=0.995,
-                                          preview_every=500, snapshot_at=0.2),
+        diffusion_training=DiffusionTrainingConfig(steps=2000, optimizer="muon", learning_rate=1e-3, ema_decay=0.995,
+                                                   preview_every=500, snapshot_at=0.2),
         joint=JOINT,
         joint_training=TrainingConfig(steps=400, learning_rate=5e-4, warmup_steps=20, ema_decay=0.99, preview_every=0),
         sampling=replace(GUIDED, steps=30))

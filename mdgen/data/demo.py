@@ -23,8 +23,8 @@ from PIL import Image
 from mdgen import commandline
 from mdgen.data.colormap import COLORMAPS, to_color
 from mdgen.data.data_sheet import data_sheet
-from mdgen.files import whole_or_nothing
 from mdgen.errors import RequestError, RunError, check_number
+from mdgen.files import whole_folder
 from mdgen.radar.gait import Walker
 from mdgen.radar.population import draw_walkers
 from mdgen.radar.simulation import PROFILES, draw_recording, profile, simulate_image
@@ -57,7 +57,7 @@ def write_demo_users(root, *, num_users=NUM_USERS, images_per_user=60, size=64, 
     # each draw depends on (seed, user, index) alone: neither the number of workers nor of images changes it
     recordings = [draw_recording(chosen, walkers[user], [seed, 1, user, index], (size, size)) for user, index in places]
     jobs = [(walker, chosen.radar, options) for walker, options in recordings]
-    with whole_or_nothing(root) as partial:
+    with whole_folder(root) as partial:
         for done, (place, result) in enumerate(zip(places, simulate(jobs, workers), strict=True), start=1):
             path = partial / image_name(*place)
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,10 +1,8 @@
 """Image files of any colour mode -> one uint8 array of one size, kept in a cache until a file changes."""
 
-import hashlib
 import io
 import json
 import os
-import tempfile
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +13,7 @@ from PIL import Image
 
 from mdgen.data.colormap import COLORMAPS, color_table, detect_colormap, is_grey, to_levels
 from mdgen.errors import RequestError, RunError
+from mdgen.files import digest, whole_file
 
 MAX_PIXELS = 50_000_000
 DETECTION_SAMPLES = 24
@@ -114,8 +113,8 @@ def _resize(image, height, width):
 def cached(folder, root, paths, settings, decode):
     """decode()'s result, from `folder` if nothing has changed since it was stored there."""
     stats = [(path.parent.name, path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
-    key = _digest([CACHE_FORMAT, settings, stats])
-    index = folder / f"images_{_digest([str(root.resolve()), settings])[:16]}.json"
+    key = digest([CACHE_FORMAT, settings, stats])
+    index = folder / f"images_{digest([str(root.resolve()), settings])}.json"
     data = index.with_suffix(".npy")
     try:
         entry, stored = json.loads(index.read_bytes()), data.read_bytes()
@@ -129,28 +128,13 @@ def cached(folder, root, paths, settings, decode):
     entry = {"key": key, "crc32": zlib.crc32(buffer.getbuffer()), "channels": channels, "colormap": colormap}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(data, buffer.getbuffer())
-        _write(index, json.dumps(entry).encode())
+        for path, content in (data, buffer.getbuffer()), (index, json.dumps(entry).encode()):
+            with whole_file(path, shared=True) as temporary:
+                temporary.write_bytes(content)
     except OSError as error:
         raise RunError(f"image cache {shown(folder)} cannot be written ({error.strerror}); make room on that disk, "
                        "or repair the folder, and run the same command again") from None
     return pixels, channels, colormap
-
-
-def _write(path, content):
-    """At once or not at all, even when several processes write the same file."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)   # a full disk must not fill further with every attempt
-        raise
-
-
-def _digest(value):
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
 
 def shown(name):

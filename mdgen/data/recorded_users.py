@@ -23,8 +23,8 @@ from mdgen.data.colormap import COLORMAPS, to_color
 from mdgen.data.image_files import shown
 from mdgen.data.splits import WINDOW_COLUMNS, WINDOWS_FILE
 from mdgen.data.user_folders import check_names, entries_of, natural_key
-from mdgen.files import whole_or_nothing
 from mdgen.errors import RequestError
+from mdgen.files import whole_folder
 from mdgen.radar.echo import Radar
 from mdgen.radar.recording_files import SUFFIXES
 from mdgen.radar.recordings import PowerMatrix, RawIQ
@@ -64,7 +64,7 @@ def write_recorded_users(source, root, reading, *, window_s, overlap_s=0.0, colo
         raise RequestError(f"{shown(root)} exists already; choose another --output-dir, or delete it first")
     held = [describe(user, path, reading.open(path, samples), samples, hop) for user, path in recordings]
     rows, total = [], sum(entry["windows"] for entry in held)
-    with whole_or_nothing(root) as partial:
+    with whole_folder(root) as partial:
         for (user, path), entry in zip(recordings, held, strict=True):
             (partial / user).mkdir(parents=True, exist_ok=True)
             recording = reading.open(path, samples)

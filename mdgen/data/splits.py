@@ -1,7 +1,6 @@
 """A split that does not leak: contiguous blocks of every user's images, and its two parts as batches."""
 
 import csv
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from mdgen.config import DataConfig
 from mdgen.data.image_files import shown
 from mdgen.data.user_folders import UserFolders
 from mdgen.errors import RequestError
+from mdgen.files import digest
 
 WINDOWS_FILE = "windows.csv"  # beside the user folders: which samples of which recording an image was made of
 WINDOW_COLUMNS = ("file", "recording", "first_sample", "last_sample")
@@ -133,7 +133,7 @@ def read_windows(root: Path, paths):
 
 def digests(images) -> list[str]:
     """A name for each image of uint8 [N, C, H, W]: 16 hex digits of a SHA-256 over its pixels."""
-    return [hashlib.sha256(image.tobytes()).hexdigest()[:16] for image in images.numpy()]
+    return [digest(image.tobytes()) for image in images.numpy()]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import torch
 
 from mdgen.data.colormap import COLORMAPS
 from mdgen.data.image_files import cached, decode_all, shown
+from mdgen.data.image_io import to_floats
 from mdgen.errors import RequestError
 
 EXTENSIONS = (".png", ".jpg", ".jpeg")
@@ -63,7 +64,7 @@ class UserFolders(torch.utils.data.Dataset):
 
     def floats(self, indices):
         """Images of an index, a list or a LongTensor of indices: float32 [..., C, H, W] in [-1, 1]."""
-        return self.images[indices].float() / 127.5 - 1
+        return to_floats(self.images[indices])
 
 
 def read_folder(folder: str | Path, *, height: int, width: int, channels: str, colormap: str, progress=None):

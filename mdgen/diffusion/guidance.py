@@ -1,33 +1,19 @@
 """Guidance wraps one denoiser into another: contract denoiser(x_t [B,c,h,w], t [B], user [B]) -> x0_hat [B,c,h,w]."""
 
-from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
-# of every kind of guidance, the scale that leaves the denoiser as it is
-PLAIN_SCALE = {"free": 1.0, "auto": 1.0, "free+auto": 1.0, "classifier": 0.0}
 
+class Guides(NamedTuple):
+    """The networks that guide beside the denoiser, where a SamplingConfig asks for them.
 
-def interval_idle(sampling) -> bool:
-    """Whether a SamplingConfig's guidance_scale guides nowhere, so that the interval changes nothing."""
-    return sampling.guidance_scale == PLAIN_SCALE[sampling.guidance]
+    weak: a denoiser with the same errors, only larger ones (`autoguidance`); classifier: a NoisyClassifier.
+    """
 
-
-def is_plain(sampling) -> bool:
-    """Whether a SamplingConfig leaves the denoiser as it is, so that kind and interval of guidance change nothing."""
-    return interval_idle(sampling) and not (sampling.guidance == "free+auto" and sampling.by_early)
-
-
-def simplest(sampling):
-    """The SamplingConfig of the same images that says nothing idle: equal for two that differ in what has no effect."""
-    if sampling.guidance == "free+auto" and not sampling.by_early:
-        sampling = replace(sampling, guidance="free")
-    elif sampling.guidance == "free+auto" and interval_idle(sampling):
-        sampling = replace(sampling, guidance="auto", guidance_scale=sampling.auto_scale, guidance_interval=(0.0, 1.0))
-    if is_plain(sampling):
-        sampling = replace(sampling, guidance="free", guidance_scale=PLAIN_SCALE["free"], guidance_interval=(0.0, 1.0))
-    return sampling if sampling.guidance == "free+auto" else replace(sampling, auto_scale=1.0)
+    weak: nn.Module | None = None
+    classifier: nn.Module | None = None
 
 
 def classifier_free(denoiser, null_user: int, scale: float):
@@ -62,21 +48,23 @@ def autoguidance(denoiser, weak, scale: float):
     return guided
 
 
-def free_and_auto(denoiser, weak, null_user: int, scale: float, auto_scale: float, in_interval):
-    """The sum of both pushes: cond + (scale - 1) (cond - uncond) + (auto_scale - 1) (cond - weak).
+def both_guidances(denoiser, weak, cfg_scale: float, autoguidance_scale: float, in_interval):
+    """cond + (cfg_scale - 1) (cond - uncond) + (autoguidance_scale - 1) (cond - weak): the sum of both pushes.
 
-    Classifier-free guidance makes users recognisable, autoguidance gives back the texture and variety that it costs:
-    the errors of `weak` are those of `denoiser` enlarged, blur above all. in_interval(t) says where the first acts.
-    Two passes, three in the interval unless scale is 1. Who was enrolled later (an index above null_user) is unknown to `weak`, and gets
-    the first push alone.
+    Classifier-free guidance makes users recognisable. Autoguidance restores the texture and variety that this costs,
+    because the errors of `weak` are those of `denoiser` enlarged, blur above all. in_interval(t) says where the former
+    acts. Two passes, three in the interval. Users enrolled later (an index above the null user's) are unknown to
+    `weak` and get classifier-free guidance only.
     """
+    null_user = denoiser.num_users
+
     def guided(x_t, t, user):
         found = strong = denoiser(x_t, t, user)                          # [B, c, h, w]
         known = (user <= null_user)[:, None, None, None]
         if known.any():
-            found = found + (auto_scale - 1.0) * known * (strong - weak(x_t, t, user.clamp(max=null_user)))
-        if scale != 1.0 and in_interval(t):
-            found = found + (scale - 1.0) * (strong - denoiser(x_t, t, torch.full_like(user, null_user)))
+            found = found + (autoguidance_scale - 1.0) * known * (strong - weak(x_t, t, user.clamp(max=null_user)))
+        if cfg_scale != 1.0 and in_interval(t):
+            found = found + (cfg_scale - 1.0) * (strong - denoiser(x_t, t, torch.full_like(user, null_user)))
         return found
 
     return guided
@@ -134,31 +122,24 @@ def lies_in(interval, t, schedule) -> bool:
     return low <= int(t[0]) / schedule.num_timesteps <= high
 
 
-def guided_by(config, denoiser, schedule, guide=None):
-    """The denoiser that a SamplingConfig asks for.
+def guided_by(sampling, denoiser, guides: Guides = Guides()):
+    """The denoiser with every guidance of a SamplingConfig that is not neutral.
 
-    guide: what its kind of guidance needs beside the denoiser: where it is `by_early` the weak denoiser, for
-    "classifier" the classifier, else None. ValueError where it is missing.
+    denoiser: with its `schedule` and `num_users`. ValueError where guides lacks what is asked for.
     """
-    if (guide is not None) != (config.by_early or config.guidance == "classifier"):
-        raise ValueError(f"guidance {config.guidance!r} with guide {guide!r}; expected one unless guidance is 'free'")
-    if config.guidance == "free+auto" and config.by_early:
-        return free_and_auto(denoiser, guide, denoiser.network.num_users, config.guidance_scale, config.auto_scale,
-                             lambda t: lies_in(config.guidance_interval, t, schedule))
-    if config.guidance in ("free", "free+auto"):
-        guided = classifier_free(denoiser, denoiser.network.num_users, config.guidance_scale)
-    elif config.guidance == "auto":
-        guided = autoguidance(denoiser, guide, config.guidance_scale)
-    else:
-        guided = classifier_guidance(denoiser, guide, schedule, config.guidance_scale)
-    return within(guided, denoiser, schedule, config.guidance_interval)
-
-
-def without_guide(sampling):
-    """A SamplingConfig without guidance that needs more than the denoiser, for previews before there is more."""
-    if sampling.guidance in ("free", "free+auto"):
-        return replace(sampling, guidance="free")
-    return replace(sampling, guidance="free", guidance_scale=PLAIN_SCALE["free"])
+    schedule, users = denoiser.schedule, denoiser.num_users
+    cfg, auto = sampling.cfg_scale != 1.0, sampling.autoguidance_scale != 1.0
+    if auto and guides.weak is None or sampling.classifier_scale and guides.classifier is None:
+        raise ValueError(f"guidance by {sampling} with {guides}; expected the network that it needs")
+    guided = denoiser
+    if auto and (cfg or denoiser.extra_users):
+        guided = both_guidances(denoiser, guides.weak, sampling.cfg_scale, sampling.autoguidance_scale,
+                                lambda t: lies_in(sampling.cfg_interval, t, schedule))
+    elif auto:
+        guided = autoguidance(denoiser, guides.weak, sampling.autoguidance_scale)
+    elif cfg:
+        guided = within(classifier_free(denoiser, users, sampling.cfg_scale), denoiser, schedule, sampling.cfg_interval)
+    return classifier_guidance(guided, guides.classifier, schedule, sampling.classifier_scale)
 
 
 class NoisyClassifier(nn.Module):

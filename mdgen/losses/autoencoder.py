@@ -1,11 +1,4 @@
-"""What the autoencoder minimises: reconstruction error and the pull of the posterior towards a unit Gaussian."""
-
-from torch.nn import functional as F
-
-
-def reconstruction_error(reconstruction, images, kind: str):
-    """Mean absolute ("l1") or squared ("mse") error of images [B, C, H, W] in [-1, 1]; a scalar."""
-    return F.l1_loss(reconstruction, images) if kind == "l1" else F.mse_loss(reconstruction, images)
+"""What the autoencoder minimises beside the squared error: the pull of the posterior towards a unit Gaussian."""
 
 
 def kl_divergence(mean, log_variance):

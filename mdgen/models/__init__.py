@@ -5,8 +5,8 @@ from mdgen.models.discriminator import PatchDiscriminator
 from mdgen.models.inception import InceptionV3
 from mdgen.models.latent_classifier import LatentClassifier
 from mdgen.models.siamese import SiameseNetwork
-from mdgen.models.unet import UNet, WithUsers
+from mdgen.models.unet import UNet, UNetWithExtraUsers
 from mdgen.models.vae import VAE
 
-__all__ = ["InceptionV3", "LatentClassifier", "PatchDiscriminator", "SiameseNetwork", "UNet", "UserClassifier", "VAE",
-           "WithUsers"]
+__all__ = ["InceptionV3", "LatentClassifier", "PatchDiscriminator", "SiameseNetwork", "UNet",
+           "UNetWithExtraUsers", "UserClassifier", "VAE"]

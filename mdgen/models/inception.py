@@ -1,6 +1,5 @@
 """Inception-v3 as the Fréchet inception distance defines it: TensorFlow's 2015 graph, and its weights."""
 
-import hashlib
 import os
 from functools import partial
 from pathlib import Path
@@ -10,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from mdgen.errors import RequestError, RunError
+from mdgen.files import file_sha256
 
 WEIGHTS_NAME = "pt_inception-2015-12-05-6726825d.pth"
 WEIGHTS_URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{WEIGHTS_NAME}"
@@ -179,7 +179,7 @@ def load_inception(weights_path: str | Path | None = None, *, download: bool = F
         raise RequestError(f"no FID Inception weights: set --inception-weights or {WEIGHTS_VARIABLE} to "
                            f"{WEIGHTS_NAME}, put it at {_cache_path()}, or allow the download.")
     path = path or _download()
-    digest = _sha256(path)
+    digest = file_sha256(path)
     if not digest.startswith(WEIGHTS_SHA256):
         raise RequestError(f"{path} has sha256 {digest[:16]}, expected {WEIGHTS_SHA256}: not the FID weights "
                            f"or an incomplete copy; replace it by {WEIGHTS_NAME}.")
@@ -190,14 +190,6 @@ def load_inception(weights_path: str | Path | None = None, *, download: bool = F
 
 def _cache_path() -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints" / WEIGHTS_NAME
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _download() -> Path:

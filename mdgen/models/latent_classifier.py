@@ -4,8 +4,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mdgen.models.layers import (Downsample, ResidualBlock, conv3x3, group_norm, position_map, run_plainly,
-                                 sinusoidal_embedding)
+from mdgen.models.layers import (
+    Downsample,
+    ResidualBlock,
+    conv3x3,
+    group_norm,
+    position_map,
+    run_plainly,
+    sinusoidal_embedding,
+)
 from mdgen.models.unet import POSITION_OCTAVES
 
 

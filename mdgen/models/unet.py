@@ -7,8 +7,18 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mdgen.models.layers import (Downsample, ResidualBlock, SelfAttention, Upsample, conv3x3, group_norm,
-                                 position_map, run_plainly, sinusoidal_embedding, zero_init)
+from mdgen.models.layers import (
+    Downsample,
+    ResidualBlock,
+    SelfAttention,
+    Upsample,
+    conv3x3,
+    group_norm,
+    position_map,
+    run_plainly,
+    sinusoidal_embedding,
+    zero_init,
+)
 
 POSITION_OCTAVES = 3
 
@@ -30,14 +40,11 @@ class UNet(nn.Module):
 
     in_channels: latent channels c.  num_users: real users; index num_users is the null (unconditional) user.
     channels: width per level, each level half the size of the one before.  attention: per level, whether its
-    blocks attend.  H and W must be divisible by `divisor` = 2^(levels - 1), and may differ.  change_dim: numbers that
-    say how a training image was augmented, so that augmentation does not leak into what is drawn (Karras et al. 2022,
-    app. F.2); 0 for a network that is told of none.
+    blocks attend.  H and W must be divisible by `divisor` = 2^(levels - 1), and may differ.
     """
 
     def __init__(self, in_channels: int, num_users: int, channels: Sequence[int] = (64, 128), blocks: int = 2,
-                 attention: Sequence[bool] = (False, True), embedding_dim: int = 256, dropout: float = 0.0,
-                 change_dim: int = 0):
+                 attention: Sequence[bool] = (False, True), embedding_dim: int = 256, dropout: float = 0.0):
         super().__init__()
         if len(attention) != len(channels):
             raise ValueError(f"attention has {len(attention)} entries for {len(channels)} levels; give one per level")
@@ -72,8 +79,6 @@ class UNet(nn.Module):
                 self.up.append(Upsample(width, channels[level - 1]))
                 width = channels[level - 1]
         self.norm_out, self.conv_out = group_norm(width), zero_init(conv3x3(width, in_channels))
-        # last, so that the random start of all others is the same without it; no bias, so that zeros change nothing
-        self.change_embedding = zero_init(nn.Linear(change_dim, embedding_dim, bias=False)) if change_dim else None
 
     @property
     def outer_convolutions(self) -> list:
@@ -84,19 +89,10 @@ class UNet(nn.Module):
     def num_stages(self) -> int:
         return sum(isinstance(layer, Stage) for layer in (*self.down, *self.middle, *self.up))
 
-    def embed(self, t, user, change=None):
-        """t, user: [B] int64; change: [B, change_dim] or None -> the activated embedding [B, embedding_dim] that
-        modulates every block."""
+    def forward(self, x, t, user):
+        """x: [B, c, H, W]; t, user: [B] int64 -> [B, c, H, W], the quantity that the objective asks for."""
         time = self.time_embedding(sinusoidal_embedding(t, self.time_dim))
-        embedding = time + self.user_embedding(user)
-        return F.silu(embedding if change is None else embedding + self.change_embedding(change))
-
-    def forward(self, x, t, user, change=None):
-        """x: [B, c, H, W]; t, user: [B] int64 -> [B, c, H, W], the quantity that the objective asks for.
-
-        change: [B, change_dim], how training images were augmented; None, as at drawing, is not at all.
-        """
-        embedding = self.embed(t, user, change)                                 # [B, E]
+        embedding = F.silu(time + self.user_embedding(user))                    # [B, E], modulates every block
         where = position_map(*x.shape[-2:], POSITION_OCTAVES, x.device, x.dtype)
         h = self.conv_in(torch.cat([x, where.expand(x.shape[0], -1, -1, -1)], dim=1))
         skips = [h]
@@ -113,8 +109,8 @@ class UNet(nn.Module):
         return self.run_block(layer, h, embedding) if isinstance(layer, Stage) else layer(h)
 
 
-class WithUsers(nn.Module):
-    """A UNet that knows more users, while all that it knew stays as it was, bit for bit.
+class UNetWithExtraUsers(nn.Module):
+    """UNet with K extra user embeddings; outputs for existing users are bit-identical.
 
     rows: [K, 1 + stages, embedding_dim], one entry for each of the users num_users + 1 ... num_users + K, who stand
     behind the null user; its index stays num_users. First their embedding; then what every stage adds, for them alone,
@@ -124,13 +120,13 @@ class WithUsers(nn.Module):
 
     def __init__(self, unet: UNet, rows):
         super().__init__()
-        self.num_users, self.rows, self.run_block = unet.num_users, rows, unet.run_block
+        self.num_users, self.extra_users, self.rows, self.run_block = unet.num_users, len(rows), rows, unet.run_block
         self.unet = copy.copy(unet)   # the same weights, but a run_block of its own
 
-    def forward(self, x, t, user, *more):
+    def forward(self, x, t, user):
         """As the UNet's."""
         table = torch.cat([self.unet.user_embedding.weight, self.rows[:, 0]])
         none = self.rows.new_zeros(self.num_users + 1, *self.rows.shape[1:])
         additions = iter(torch.cat([none, self.rows])[user, 1:].unbind(dim=1))      # per stage [B, E]
         self.unet.run_block = lambda stage, h, embedding: self.run_block(stage, h, embedding + next(additions))
-        return torch.func.functional_call(self.unet, {"user_embedding.weight": table}, (x, t, user, *more))
+        return torch.func.functional_call(self.unet, {"user_embedding.weight": table}, (x, t, user))

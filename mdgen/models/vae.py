@@ -24,9 +24,8 @@ class VAE(nn.Module):
     """Images [B, C, H, W] in [-1, 1] <-> latents [B, latent_channels, H/f, W/f], f = down_factor.
 
     H and W must be divisible by f and may differ.  width, blocks: of the encoder's and the decoder's refiners.
-    min_deviation: least posterior deviation, where latents have deviation 1. A drawn latent is off by some amount, and
-    a decoder that has only seen cleaner ones turns that error into a haze over the empty floor of the image; but what
-    is drowned in this noise is texture that no decoder brings back.
+    min_deviation: floor of the posterior's standard deviation (latents have 1). Too low: haze in generated images,
+    whose latents are never quite clean. Too high: speckle is lost, which no decoder brings back.
     """
 
     def __init__(self, in_channels: int = 1, latent_channels: int = 8, down_factor: int = 4, width: int = 96,

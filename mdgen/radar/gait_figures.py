@@ -11,8 +11,17 @@ import numpy as np
 from mdgen.errors import RequestError, check_number
 from mdgen.radar.foot_speed import MEAN_HEIGHT, max_foot_speed
 from mdgen.radar.gait import Walker
-from mdgen.radar.measures import (asymmetry, bandwidth, best_trial, check_image, limb_amplitude, noise_level,
-                                  periodic_torso, rhythm, torso_line)
+from mdgen.radar.measures import (
+    asymmetry,
+    bandwidth,
+    best_trial,
+    check_image,
+    limb_amplitude,
+    noise_level,
+    periodic_torso,
+    rhythm,
+    torso_line,
+)
 
 RATE_LIMITS = 0.70, 1.38  # of the expected step rate: all people, and less than an octave
 LEAST_RIDGE_DB = 7.0  # torso line over the noise

@@ -1,1 +1,1 @@
-"""One trained run on disk, and all that draws images from it."""
+"""One trained run on disk, and all that generates images from it."""

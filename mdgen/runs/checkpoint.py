@@ -1,31 +1,29 @@
-"""One file per stage that holds everything a run needs to continue, replaced whole or not at all."""
+"""One file per stage with all that a run needs to continue; and the one place that reads weights out of it."""
 
 import contextlib
-import hashlib
 import os
 import pickle
 import shutil
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from mdgen.errors import RequestError, RunError
+from mdgen.files import digest, whole_file
 
 PLAIN = (int, float, bool, str, bytes, type(None))
 
 
 class RunState:
-    """The saved state of one stage: model, EMA, optimiser, precision, step, random states, settings as JSON.
+    """A file of tensors and plain Python values inside dicts, lists and tuples.
 
-    Only tensors and plain Python values inside dicts, lists and tuples, so that loading never runs code from
-    the file. Saving writes a neighbour `<name>.partial` and renames it: whatever stops the process, the file
-    at `path` is the old state or the new one, complete.
+    Loading it never runs code from the file. Saving replaces it whole or not at all, whatever stops the process.
     """
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-        self.partial = self.path.with_name(self.path.name + ".partial")
 
     def exists(self) -> bool:
         return self.path.is_file()
@@ -35,14 +33,10 @@ class RunState:
         check_plain(state, "state")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            write_through(self.partial, state)
-            os.replace(self.partial, self.path)
-        except BaseException as error:
-            remove_quietly(self.partial)
-            # torch's zip writer turns an OSError of the file below into a RuntimeError of its own
-            if isinstance(error, (OSError, RuntimeError)):
-                raise RunError(self.write_failure(state, error)) from error
-            raise
+            with whole_file(self.path) as temporary:
+                write_through(temporary, state)
+        except (OSError, RuntimeError) as error:   # torch's zip writer turns an OSError into a RuntimeError of its own
+            raise RunError(self.write_failure(state, error)) from error
 
     def load(self, map_location="cpu") -> dict:
         """Read the file. Raises RequestError if there is none, RunError if it is damaged."""
@@ -93,16 +87,64 @@ class RunState:
                 "run the same command again")
 
 
-def check_bound(path: Path, state: dict, bound_to: str) -> None:
-    """RequestError if a stage's state was trained on what another stage no longer gives (its latents' VAE; of the joint
-    stage, all weights that it started from, and its settings)."""
-    if state.get("bound_to", "") != bound_to and path.parent.name == "joint":
-        raise RequestError(f"{path} was made from other weights of the stages before, or with other settings, than the "
-                           "run now has; restore them, delete joint/ to train it anew, or draw with sample.py --stage "
-                           "diffusion")
-    if state.get("bound_to", "") != bound_to:
-        raise RequestError(f"{path} was trained on latents of VAE {state.get('bound_to')}, but this run's VAE is "
-                           f"{bound_to}; restore that VAE, or delete {path.parent.name}/ and latents/ to train anew")
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a training has saved of one stage: RUN/<stage>/state.pt, or early.pt with the average alone.
+
+    step: optimiser steps done; bound_to: hash of what the weights depend on (see the training loop); state: all of it.
+    """
+
+    file: RunState
+    state: dict
+
+    @staticmethod
+    def read(path: Path, bound_to: str | None = None) -> "Checkpoint":
+        """bound_to: refuse weights that depend on anything else; None does not ask. Errors: as `RunState.load`."""
+        file = RunState(path)
+        found = Checkpoint(file, file.load())
+        if bound_to is not None:
+            found.check_bound(bound_to)
+        return found
+
+    @property
+    def step(self) -> int:
+        with self.file.must_fit():
+            return self.state["step"]
+
+    def finished(self, steps: int) -> bool:
+        """Whether a training of so many steps is over. Versions before 0.2 could end it early ("patience")."""
+        return self.step >= steps or bool(self.state.get("patience", {}).get("ended"))
+
+    def weights(self, which: str = "ema") -> dict:
+        """Tensors by name: "ema", the average that images are generated with, or "raw", as the optimiser left them.
+
+        RequestError for other names.
+        """
+        if which not in ("ema", "raw"):
+            raise RequestError(f"--weights is {which}; this run has raw, ema")
+        with self.file.must_fit():
+            average = self.state.get("patience", {}).get("best") or self.state["ema"]   # the former before 0.2 alone
+            return self.state["network"] if which == "raw" else average["average"]
+
+    def fill(self, network, which: str = "ema"):
+        """The network in evaluation mode, with these weights; RunError if they are another network's."""
+        with self.file.must_fit():
+            # version 1 could tell a network how its training images were augmented; nothing generated depends on it
+            network.load_state_dict({name: value for name, value in self.weights(which).items()
+                                     if not name.endswith("change_embedding.weight")})
+        return network.eval()
+
+    def check_bound(self, bound_to: str) -> None:
+        """RequestError if the weights were trained on what another stage no longer gives (its latents' VAE; of the
+        joint stage, all weights that it started from, and its settings)."""
+        path, known = self.file.path, self.state.get("bound_to", "")
+        if known != bound_to and path.parent.name == "joint":
+            raise RequestError(f"{path} was made from other weights of the stages before, or with other settings, than "
+                               "the run now has; restore them, delete joint/ to train it anew, or generate with "
+                               "sample.py --stage diffusion")
+        if known != bound_to:
+            raise RequestError(f"{path} was trained on latents of VAE {known}, but this run's VAE is {bound_to}; "
+                               f"restore that VAE, or delete {path.parent.name}/ and latents/ to train anew")
 
 
 def write_through(path: Path, state: dict) -> None:
@@ -111,13 +153,6 @@ def write_through(path: Path, state: dict) -> None:
         torch.save(state, file)
         file.flush()
         os.fsync(file.fileno())
-
-
-def remove_quietly(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        pass  # the error that brought us here is the one to report
 
 
 def first_line(error) -> str:
@@ -144,15 +179,14 @@ def tensor_bytes(value) -> int:
 
 
 def fingerprint(state_dict: dict) -> str:
-    """16 hex digits that name these weights: a SHA-256 over names, types, shapes and bytes, on any device."""
-    digest = hashlib.sha256()
+    """16 hex digits that name these weights: over names, types, shapes and bytes, on any device."""
+    parts = []
     for name in sorted(state_dict):
         value = state_dict[name].detach().cpu().contiguous()
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
-        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:16]
+        parts += [f"{name} {value.dtype} {tuple(value.shape)}\n", value.reshape(-1).view(torch.uint8).numpy().tobytes()]
+    return digest(*parts)
 
 
 def weights_hash(vae_hash: str, network) -> str:
     """The manifest's 16 hex digits of a run: they name the VAE, by its hash, and the UNet's weights."""
-    return hashlib.sha256(f"{vae_hash}/{fingerprint(network.state_dict())}".encode()).hexdigest()[:16]
+    return digest(f"{vae_hash}/{fingerprint(network.state_dict())}")

@@ -1,25 +1,25 @@
-"""Draw the wanted images of a run and write them as a user-folder tree with a manifest."""
+"""Generate the wanted images of a run and write them as a user-folder tree with a manifest."""
 
 import csv
 import io
+import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 
+from mdgen import distributed
 from mdgen.config import SamplingConfig
 from mdgen.data.image_io import grid, to_pixels, write_png
 from mdgen.data.user_folders import EXTENSIONS
-from mdgen.diffusion.generate import image_seed
-from mdgen.diffusion.guidance import simplest
-from mdgen.runs.enrolled import enrolled_names, with_enrolled
 from mdgen.errors import RequestError
-from mdgen.runs.pipeline import load_generator
-from mdgen.runs.folder import RunFolder, refuse_file, write_text
-from mdgen import distributed
+from mdgen.files import named_seed, refuse_file, write_text
+from mdgen.runs.enrolled import enrolled_names, with_enrolled
+from mdgen.runs.folder import RunFolder
+from mdgen.runs.pipeline import load_pipeline
 
 MANIFEST = "manifest.csv"
 SHEET_COLUMNS = 8
@@ -27,7 +27,7 @@ SHEET_COLUMNS = 8
 
 @dataclass(frozen=True)
 class Row:
-    """One line of manifest.csv: what is needed to draw this image again."""
+    """One line of manifest.csv: what is needed to generate this image again."""
 
     file: str
     user: str
@@ -38,35 +38,41 @@ class Row:
     run: str
 
 
-def plan(users, per_user: int, seed: int, config: SamplingConfig, hashes: dict, guide_hash: str = "") -> list[Row]:
+def plan(users, per_user: int, seed: int, sampling: SamplingConfig, hashes: dict, guide_hashes=("", "")) -> list[Row]:
     """All images asked for, user by user; a row depends on its user and index alone, not on its neighbours.
 
-    hashes: of the weights that draw each user.
+    hashes: of the weights that generate each user; guide_hashes: of the networks in Guides.
     """
-    config = simplest(config)
-    sampler = sampler_name(config, guide_hash)
-    return [Row(f"{user}/{user}_{index:05d}.png", user, image_seed(seed, user, index), sampler, config.steps,
-                config.guidance_scale, hashes[user])
+    sampler = sampler_name(sampling, guide_hashes)
+    return [Row(f"{user}/{user}_{index:05d}.png", user, named_seed(seed, user, index), sampler, sampling.steps,
+                sampling.cfg_scale, hashes[user])
             for user in users for index in range(per_user)]
 
 
-def sampler_name(config: SamplingConfig, guide_hash: str = "") -> str:
-    """The sampler with whatever else changes its images, such as "ddim eta 0.5" or "dpm free+auto 1.4 0f3a within 0-0.8".
+def sampler_name(sampling: SamplingConfig, guide_hashes=("", "")) -> str:
+    """The sampler with whatever else changes its images, such as "dpm autoguidance 1.4 0f3a within 0-0.8"."""
+    sampling, (weak, classifier) = sampling.canonical, guide_hashes
+    low, high = sampling.cfg_interval
+    parts = [sampling.sampler,
+             f"eta {sampling.eta:g}" if sampling.eta else "",
+             sampling.spacing if sampling.spacing != "trailing" else "",
+             f"autoguidance {sampling.autoguidance_scale:g} {weak}" if sampling.autoguidance_scale != 1.0 else "",
+             f"classifier {sampling.classifier_scale:g} {classifier}" if sampling.classifier_scale else "",
+             f"within {low:g}-{high:g}" if (low, high) != (0, 1) else ""]
+    return " ".join(part for part in parts if part)
 
-    guide_hash: names the weights of what guides beside the run's own denoiser, "" for classifier-free guidance.
-    """
-    config = simplest(config)
-    kind = config.guidance + (f" {config.auto_scale:g}" if config.guidance == "free+auto" else "")
-    guide = "" if kind == "free" else f" {kind} {guide_hash}"
-    low, high = config.guidance_interval
-    limits = "" if (low, high) == (0, 1) else f" within {low:g}-{high:g}"
-    eta = f" eta {config.eta:g}" if config.sampler == "ddim" and config.eta else ""
-    spacing = "" if config.spacing == "trailing" else f" {config.spacing}"
-    return f"{config.sampler}{eta}{spacing}{guide}{limits}"
+
+def of_version_1(row: Row) -> Row:
+    """A row of a manifest from before guidance was three numbers, as this version writes it."""
+    sampler = re.sub(r" free\+auto ([\d.]+) (\w{16})", r" autoguidance \1 \2", row.sampler)
+    if found := re.search(r" (auto|classifier) (\w{16})", sampler):
+        kind, guide = {"auto": "autoguidance"}.get(found[1], found[1]), found[2]
+        return replace(row, sampler=sampler.replace(found[0], f" {kind} {row.guidance:g} {guide}"), guidance=1.0)
+    return replace(row, sampler=sampler)
 
 
 def choose_users(run: RunFolder, wanted: list[str] | None) -> list[str]:
-    """The users to draw, in the run's order; who was enrolled follows, and is drawn where named.
+    """The users whose images are asked for, in the run's order; enrolled users follow, and only where named.
 
     Raises RequestError naming one that the run does not know.
     """
@@ -84,8 +90,8 @@ def read_manifest(folder: Path) -> list[Row]:
         return []
     try:
         rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
-        rows = [Row(r["file"], r["user"], int(r["seed"]), r["sampler"], int(r["steps"]), float(r["guidance"]), r["run"])
-                for r in rows]
+        rows = [of_version_1(Row(r["file"], r["user"], int(r["seed"]), r["sampler"], int(r["steps"]),
+                                 float(r["guidance"]), r["run"])) for r in rows]
         if any(Path(row.file).parts[:-1] != (row.user,) or row.user == ".." for row in rows):
             raise ValueError("a file lies outside its user's folder")   # and --overwrite deletes what is listed
         return rows
@@ -123,7 +129,7 @@ def reconcile(folder: Path, rows: list[Row], overwrite: bool) -> list[Row]:
         return [*(row for row in old if row.file not in wanted), *rows]
     if not overwrite:
         first = old[0]
-        raise RequestError(f"{folder} holds {len(old)} images drawn with {first.sampler}, {first.steps} steps, "
+        raise RequestError(f"{folder} holds {len(old)} images generated with {first.sampler}, {first.steps} steps, "
                            f"guidance {first.guidance}, run {first.run}; this request differs. Give another "
                            "--output-dir, or --overwrite to replace them")
     for row in old:
@@ -137,25 +143,24 @@ def sample_users(run: RunFolder, folder: Path, *, per_user: int, users: list[str
     """Write folder/<user>/<user>_<index>.png, manifest.csv and contact_sheet.png; returns the manifest's rows.
 
     Images that are already there with the same settings are kept, so an interrupted command continues.
-    weights: see `stored_weights`.  stage: "diffusion" or "joint", whose weights draw; by default the run's last.
+    weights, stage: see `load_pipeline`.
     progress(done, total) is called after every batch.
     """
     names = choose_users(run, users)
-    generator = load_generator(run, device, weights, stage)
-    generator, index, hashes = with_enrolled(generator, names)
-    rows = plan(names, per_user, seed, run.config.sampling, hashes, generator.guide_hash)
+    pipeline, index, hashes = with_enrolled(load_pipeline(run, device, weights, stage), names)
+    rows = plan(names, per_user, seed, run.config.sampling, hashes, pipeline.guide_hashes)
     complete = reconcile(folder, rows, overwrite)
     for row in complete:
         (folder / row.file).parent.mkdir(parents=True, exist_ok=True)
     if distributed.is_main():
         write_manifest(folder, complete)
     missing = [row for row in complete if not (folder / row.file).exists()]
-    distributed.barrier()   # every process has counted the same missing images before the first is drawn
+    distributed.barrier()   # every process has counted the same missing images before the first is generated
     mine = missing[distributed.rank()::distributed.world_size()]
     for start in range(0, len(mine), run.config.sampling.batch_size):
         batch = mine[start:start + run.config.sampling.batch_size]
         indices = torch.tensor([index[row.user] for row in batch], device=device)
-        images = generator.draw(indices, [row.seed for row in batch])
+        images = pipeline.generate(indices, [row.seed for row in batch])
         for row, pixels in zip(batch, to_pixels(images, run.users.colormap)):
             write_png(folder / row.file, pixels)
         if progress:
@@ -171,4 +176,4 @@ def write_sheet(folder: Path, rows: list[Row], names: list[str]) -> None:
     lines = [[row.file for row in rows if row.user == name][:SHEET_COLUMNS] for name in names]
     columns = min(map(len, lines))
     pixels = np.stack([np.asarray(Image.open(folder / file)) for line in lines for file in line[:columns]])
-    write_png(folder / "contact_sheet.png", grid(torch.from_numpy(pixels).movedim(-1, 1), columns))
+    write_png(folder / "contact_sheet.png", grid(pixels, columns))

@@ -5,7 +5,6 @@
 """
 
 import dataclasses
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,18 +12,20 @@ from pathlib import Path
 import torch
 
 from mdgen.config import TrainingConfig, build
+from mdgen.config.upgrade import upgrade_training
 from mdgen.data.user_folders import check_names, natural_key
-from mdgen.diffusion.objective import Denoiser
+from mdgen.diffusion.objective import NetworkDenoiser
 from mdgen.errors import RequestError
-from mdgen.runs.pipeline import Generator
-from mdgen.models.unet import WithUsers
-from mdgen.runs.folder import RunFolder, read_text, write_text
-from mdgen.runs.checkpoint import RunState
+from mdgen.files import digest, read_text, write_text
+from mdgen.models.unet import UNetWithExtraUsers
+from mdgen.runs.checkpoint import Checkpoint
+from mdgen.runs.folder import RunFolder
+from mdgen.runs.pipeline import GenerationPipeline
 
 
 @dataclass(frozen=True)
 class Enrolment:
-    """What embeddings were fitted to. images: as `Split.training_digests`; weights: of `Generator`."""
+    """What embeddings were fitted to. images: as `Split.training_digests`; weights: `weights_hash` of a pipeline."""
 
     images_dir: str
     images: list
@@ -43,8 +44,9 @@ class Enrolment:
             return None
         try:
             values = json.loads(read_text(path))
-            return Enrolment(**{**values, "training": build(TrainingConfig, values["training"], "training")})
-        except (json.JSONDecodeError, TypeError, KeyError):
+            training = build(TrainingConfig, upgrade_training(values["training"]), "training")
+            return Enrolment(**{**values, "training": training})
+        except (json.JSONDecodeError, TypeError, KeyError, AttributeError):
             raise RequestError(f"{path} is damaged; expected what train.py enroll wrote there. Delete {folder} and "
                                "enrol again") from None
 
@@ -68,39 +70,39 @@ def check_new_name(run: RunFolder, name: str) -> None:
 
 
 def load_embeddings(run: RunFolder, name: str, weights: str):
-    """An enrolled person's entry of `WithUsers`, [1 + stages, E]; RequestError unless fitted to these weights."""
+    """An enrolled person's entry of `UNetWithExtraUsers`, [1 + stages, E]; RequestError if of other weights."""
     folder = enrolment_folder(run, name)
-    enrolment, state = Enrolment.read(folder), RunState(folder / "state.pt")
+    enrolment = Enrolment.read(folder)
     if enrolment.weights != weights:
-        raise RequestError(f"{name} was enrolled for the weights {enrolment.weights}, but {weights} are to draw; draw "
-                           f"with the former (--weights, --stage), or delete {folder} and enrol again")
-    saved = state.load() if state.exists() else {"step": 0}
-    if saved["step"] < enrolment.training.steps:
-        raise RequestError(f"the enrolment of {name} is at step {saved['step']} of {enrolment.training.steps}; run "
-                           "the same train.py enroll command again to end it")
-    with state.must_fit():
-        return saved["ema"]["average"]["weight"]
+        raise RequestError(f"{name} was enrolled for the weights {enrolment.weights}, but {weights} are to generate; "
+                           f"give those (--weights, --stage), or delete {folder} and enrol again")
+    path = folder / "state.pt"
+    found = Checkpoint.read(path) if path.is_file() else None
+    if found is None or not found.finished(enrolment.training.steps):
+        raise RequestError(f"the enrolment of {name} is at step {found.step if found else 0} of "
+                           f"{enrolment.training.steps}; run the same train.py enroll command again to end it")
+    return found.weights()["weight"]
 
 
-def with_enrolled(generator: Generator, names: list[str]):
-    """What draws these users of the run and enrolled persons: (Generator, index per name, weights' hash per name).
+def with_enrolled(pipeline: GenerationPipeline, names: list[str]):
+    """What generates these users of the run and enrolled ones: (pipeline, index per name, weights' hash per name).
 
-    An enrolled person's hash adds, behind a "+", that of the embeddings. Whoever was trained with the run is drawn as
-    without the others, bit for bit. RequestError for guidance by something that does not know the person.
+    An enrolled user's hash adds, behind a "+", that of the embeddings. The images of whoever was trained with the run
+    are as without the others, bit for bit. RequestError for guidance by a classifier that does not know the user.
     """
-    run, weights, network = generator.run, generator.weights_hash, generator.denoiser.network
+    run, weights, network = pipeline.run, pipeline.weights_hash, pipeline.denoiser.network
     index = {name: place for place, name in enumerate(run.users.names)}
     hashes = dict.fromkeys(index, weights)
     enrolled = [name for name in names if name not in index]
     if not enrolled:
-        return generator, index, hashes
-    if run.config.sampling.guidance in ("auto", "classifier"):
-        raise RequestError(f"guidance {run.config.sampling.guidance} knows the {len(index)} users of {run.path}, but "
-                           f"not {enrolled[0]}, who was enrolled; add --guidance free or free+auto")
+        return pipeline, index, hashes
+    if run.config.sampling.classifier_scale:
+        raise RequestError(f"the noisy classifier knows the {len(index)} users of {run.path}, but not {enrolled[0]}, "
+                           "who was enrolled; give --classifier-scale 0")
     rows = torch.stack([load_embeddings(run, name, weights) for name in enrolled])
-    extended = WithUsers(network, rows.to(network.user_embedding.weight.device))
+    extended = UNetWithExtraUsers(network, rows.to(network.user_embedding.weight.device))
     for place, name in enumerate(enrolled):
         index[name] = extended.num_users + 1 + place   # behind the null user
-        hashes[name] = f"{weights}+{hashlib.sha256(rows[place].numpy().tobytes()).hexdigest()[:8]}"
-    denoiser = Denoiser(extended, generator.denoiser.schedule, generator.denoiser.prediction)
-    return dataclasses.replace(generator, denoiser=denoiser), index, hashes
+        hashes[name] = f"{weights}+{digest(rows[place].numpy().tobytes())[:8]}"
+    denoiser = NetworkDenoiser(extended, pipeline.denoiser.schedule, pipeline.denoiser.prediction)
+    return dataclasses.replace(pipeline, denoiser=denoiser), index, hashes

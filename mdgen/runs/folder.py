@@ -6,20 +6,20 @@
 
 import dataclasses
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
-from mdgen.config import Config
+from mdgen import distributed
+from mdgen.config import Config, flatten
 from mdgen.data.latents import LatentCache
 from mdgen.data.user_folders import check_names
-from mdgen.diffusion.objective import Denoiser, make_schedule
-from mdgen.errors import RequestError, naming
+from mdgen.diffusion.objective import NetworkDenoiser, make_schedule
+from mdgen.errors import RequestError
+from mdgen.files import read_text, refuse_file, write_text
 from mdgen.models import VAE, LatentClassifier, UNet
-from mdgen import distributed
-from mdgen.runs.checkpoint import RunState, check_bound, fingerprint
+from mdgen.runs.checkpoint import Checkpoint, RunState, fingerprint
 
 # Settings that a resumed run may change: they touch what comes after training, or how long and how often.
 CHANGEABLE = ("sampling", "evaluation", "vae_training.preview_every", "vae_training.save_every",
@@ -28,8 +28,8 @@ CHANGEABLE = ("sampling", "evaluation", "vae_training.preview_every", "vae_train
               "classifier_training.save_every",
               "enroll_training", "init_from.run",   # persons are enrolled beside the run; the same weights may move
               "joint")   # joint weights lie beside those of the other stages, bound to them
-CHANGEABLE_WITH_JOINT = ("joint.in_all", "joint_training.preview_every", "joint_training.save_every",
-                         "joint_training.optimizer")   # once there are such weights; the last has one value, AdamW
+# of these, once there are joint weights
+CHANGEABLE_WITH_JOINT = ("joint.in_all", "joint_training.preview_every", "joint_training.save_every")
 
 
 @dataclass(frozen=True)
@@ -103,44 +103,35 @@ class RunFolder:
 
     def new_unet(self) -> UNet:
         unet = self.config.unet
-        change_dim = 2 if self.config.diffusion.augments else 0   # a gain and a shift
         return UNet(self.config.vae.latent_channels, len(self.users.names), unet.channels, unet.blocks,
-                    unet.attention, unet.embedding_dim, unet.dropout, change_dim)
+                    unet.attention, unet.embedding_dim, unet.dropout)
 
     def new_classifier(self) -> LatentClassifier:
         return LatentClassifier(self.config.vae.latent_channels, len(self.users.names))
 
-    def load_stage(self, stage: str, network, weights: str = "ema", bound_to: str | None = None):
-        """Fill a network from a stage's state file: (network, steps trained).
-
-        weights: see `stored_weights`, or "early", the average of early.pt.
-        bound_to: refuse a state that depends on anything else (see the training loop); None does not ask.
-        """
-        state = RunState(self.path / stage / ("early.pt" if weights == "early" else "state.pt"))
-        if weights == "early" and not state.exists():
-            raise RequestError(f"{self.path} has no early {stage} for autoguidance ({stage}/early.pt is missing); draw "
-                               f"with --guidance free, or train anew with {stage}_training.snapshot_at above 0")
-        if not state.exists():
+    def checkpoint(self, stage: str, bound_to: str | None = None, *, early: bool = False) -> Checkpoint:
+        """What a stage has saved, see `Checkpoint.read`; early: the average that autoguidance guides away from."""
+        path = self.path / stage / ("early.pt" if early else "state.pt")
+        if early and not path.is_file():
+            raise RequestError(f"{self.path} has no early {stage} for autoguidance ({stage}/early.pt is missing); give "
+                               f"--autoguidance-scale 1, or train anew with {stage}_training.snapshot_at above 0")
+        if not path.is_file():
             raise RequestError(f"{self.path} has no trained {stage} yet ({stage}/state.pt is missing); "
                                f"run train.py {stage} with --output-dir {self.path} first")
-        saved = state.load()
-        if bound_to is not None:
-            check_bound(state.path, saved, bound_to)
-        with state.must_fit():
-            network.load_state_dict(stored_weights(saved, "ema" if weights == "early" else weights))
-            return network.eval(), saved["step"]
+        return Checkpoint.read(path, bound_to)
+
+    def has(self, stage: str) -> bool:
+        """Whether a stage was begun."""
+        return (self.path / stage / "state.pt").is_file()
 
     def require_finished(self, stage: str) -> None:
         """RequestError if what builds on a stage would build on a training that was stopped before its end.
 
         A stage that was never begun is left to whoever loads it.
         """
-        state, steps = RunState(self.path / stage / "state.pt"), getattr(self.config, f"{stage}_training").steps
-        if not state.exists():
-            return
-        saved = state.load()
-        if saved["step"] < steps and not saved.get("patience", {}).get("ended"):
-            raise RequestError(f"the {stage} stage of {self.path} is at step {saved['step']} of {steps}; run train.py "
+        steps = getattr(self.config, f"{stage}_training").steps
+        if self.has(stage) and not (found := self.checkpoint(stage)).finished(steps):
+            raise RequestError(f"the {stage} of {self.path} is at step {found.step} of {steps}; run train.py "
                                f"{stage} with --output-dir {self.path} to its end first")
 
     def load_vae(self, device="cpu"):
@@ -148,18 +139,17 @@ class RunFolder:
 
         RequestError if its training was stopped before its end: latents would be bound to weights that still change.
         """
-        vae, step = self.load_stage("vae", self.new_vae())
-        if step < self.config.vae_training.steps:
-            raise RequestError(f"the vae of {self.path} is at step {step} of {self.config.vae_training.steps}; "
-                               f"run train.py vae with --output-dir {self.path} to its end first")
+        self.require_finished("vae")
+        vae = self.checkpoint("vae").fill(self.new_vae())
         vae.to(device, memory_format=torch.channels_last)
         return vae, fingerprint(vae.state_dict())
 
-    def load_denoiser(self, device="cpu", weights: str = "ema", vae_hash: str | None = None) -> Denoiser:
+    def load_denoiser(self, device="cpu", weights: str = "ema", vae_hash: str | None = None, *,
+                      early: bool = False) -> NetworkDenoiser:
         """The trained UNet as a denoiser; RequestError if it was trained on latents of a VAE other than `vae_hash`."""
-        unet, _ = self.load_stage("diffusion", self.new_unet(), weights, bound_to=vae_hash)
+        unet = self.checkpoint("diffusion", vae_hash, early=early).fill(self.new_unet(), weights)
         unet.to(device, memory_format=torch.channels_last)
-        return Denoiser(unet, make_schedule(self.config.diffusion), self.config.diffusion.prediction)
+        return NetworkDenoiser(unet, make_schedule(self.config.diffusion), self.config.diffusion.prediction)
 
     def load_latents(self, vae_hash: str) -> LatentCache:
         """Raises RequestError if they are missing or made by another VAE."""
@@ -170,21 +160,6 @@ class RunFolder:
     @property
     def latents_file(self) -> RunState:
         return RunState(self.path / "latents" / "latents.pt")
-
-
-def stored_weights(saved: dict, weights: str) -> dict:
-    """The weights of that name in a stage's state; RequestError listing the names if it has none.
-
-    "ema": the average, with patience the one of the lowest held-out error; "ema:0.995": one of further decay, after
-    the last step; "raw": as the optimiser left them.
-    """
-    if weights == "raw":
-        return saved["network"]
-    averages = {"ema": saved.get("patience", {}).get("best") or saved["ema"],
-                **{f"ema:{decay}": ema for decay, ema in saved.get("extra_emas", {}).items()}}
-    if weights not in averages:
-        raise RequestError(f"--weights is {weights}; this run has {', '.join(['raw', *averages])}")
-    return averages[weights]["average"]
 
 
 def read_config(path: Path) -> Config:
@@ -243,36 +218,5 @@ def check_same_images(path: Path, existing: Users, asked: Users) -> None:
                            "order; restore the images, or give another --output-dir")
 
 
-def refuse_file(path: Path) -> None:
-    """RequestError if a file stands where a folder is to be written."""
-    occupied = next((p for p in (path, *path.parents) if p.exists()), None)
-    if occupied is not None and not occupied.is_dir():
-        raise RequestError(f"{occupied} is a file; expected a folder to write to, or a name that is free; "
-                           "give another --output-dir")
-
-
-def flatten(values: dict, prefix: str = "") -> dict:
-    flat = {}
-    for key, value in values.items():
-        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-    return flat
-
-
 def listing(names) -> str:
     return ", ".join(names) if len(names) <= 4 else f"{len(names)} users ({names[0]} … {names[-1]})"
-
-
-def read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise RequestError(f"{path} is damaged (not text); expected what train.py wrote there. Restore it, "
-                           "or train into a new folder") from None
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace a small file at once or not at all."""
-    temporary = path.with_name(path.name + ".part")
-    with naming(path):
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)

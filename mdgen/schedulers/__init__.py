@@ -1,4 +1,4 @@
-"""Noise schedules and samplers: how a latent is noised in training and walked back to an image when drawing.
+"""Noise schedules and samplers: how a latent is noised in training and walked back when an image is generated.
 
 A schedule is a table of alpha-bar; a sampler is a pure function of (denoiser, schedule, x_T, timesteps, user)
 that calls `denoiser(x_t [B, c, h, w], t [B], user [B]) -> x0_hat` once per timestep and keeps no state.

@@ -4,7 +4,6 @@ import torch
 
 from mdgen.schedulers.timesteps import transitions
 
-
 LEAST_ALPHA_BAR = 2.0**-24   # what other implementations put for 0 under zero terminal SNR: results agree with theirs
 
 

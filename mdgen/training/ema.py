@@ -1,4 +1,4 @@
-"""Exponential moving average of a model's weights: the copy that samples are drawn from."""
+"""Exponential moving average of a model's weights: the copy that images are generated with."""
 
 import copy
 

@@ -2,14 +2,14 @@
 
 import json
 import math
-import os
 import shutil
 import sys
 import time
 from pathlib import Path
 
-from mdgen.errors import naming
 from mdgen.distributed import is_main
+from mdgen.errors import naming
+from mdgen.files import write_text
 
 
 class Progress:
@@ -170,9 +170,7 @@ def forget_after(path: Path, stage: str, step: int) -> None:
     kept = "".join(line + "\n" for line in text.splitlines() if belongs(line, stage, step))
     if kept == text:
         return
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(kept, encoding="utf-8")
-    os.replace(partial, path)
+    write_text(path, kept)
 
 
 def belongs(line: str, stage: str, step: int) -> bool:

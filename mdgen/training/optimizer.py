@@ -1,8 +1,8 @@
 """What turns gradients into steps: AdamW, and Muon for the hidden convolutions of a network.
 
 Muon takes, in the place of a weight's averaged gradient, the nearest matrix whose singular values are all 1: all
-directions of a layer learn at one speed, also those whose gradients are small. Jordan et al. 2024, "Muon: an optimizer
-for hidden layers"; with the scale of Liu et al. 2025 (arXiv 2502.16982, eq. 4) it takes AdamW's learning rate and decay.
+directions of a layer learn at one speed, also those with small gradients. Jordan et al. 2024, "Muon: an optimizer for
+hidden layers"; with the scale of Liu et al. 2025 (arXiv 2502.16982, eq. 4) it takes AdamW's learning rate and decay.
 """
 
 import torch

@@ -1,7 +1,4 @@
-"""Networks that learn whose walk an image shows: the judges, and the domain network of the perceptual loss.
-
-They share a task and how it is trained, never weights: what takes part in training or sampling does not judge.
-"""
+"""Networks that learn whose walk an image shows, for those who judge by it. They take no part in any training."""
 
 from pathlib import Path
 
@@ -24,7 +21,7 @@ class IdentityTask:
         self.split, self.network, self.device = split, network, device
 
     def preview(self, network, path: Path) -> None:
-        """Such a network draws nothing."""
+        """Such a network makes no images."""
 
 
 class ClassifierTask(IdentityTask):

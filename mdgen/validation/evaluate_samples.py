@@ -8,30 +8,31 @@ from pathlib import Path
 
 import numpy as np
 
-from mdgen import __version__
+from mdgen import __version__, distributed
 from mdgen.data.copies import INDEPENDENT_GAP
 from mdgen.data.image_axes import find_axes
-from mdgen.runs.folder import RunFolder
-from mdgen import distributed
+from mdgen.data.image_io import paint
+from mdgen.files import digest
 from mdgen.runs.checkpoint import fingerprint
-from mdgen.validation.cache import Cache, content_key
+from mdgen.runs.folder import RunFolder
+from mdgen.validation.cache import Cache
 from mdgen.validation.distribution import NAMES, distribution
+from mdgen.validation.image_measures import image_measures
+from mdgen.validation.image_sets import drawing_settings, read_sets
+from mdgen.validation.judges.features import EXTRACTOR, JudgedSet, judge_images
+from mdgen.validation.judges.inception_features import inception_features
+from mdgen.validation.judges.siamese import train_siamese, user_signature
+from mdgen.validation.judges.usefulness import usefulness
+from mdgen.validation.judges.user_classifier import recognition, train_judge
+from mdgen.validation.memorization import originality
 from mdgen.validation.metrics.diversity import user_diversity
 from mdgen.validation.metrics.per_user import ratios
-from mdgen.validation.judges.features import EXTRACTOR, JudgedSet, judge_images
-from mdgen.validation.image_sets import drawing_settings, read_sets
-from mdgen.validation.judges.inception_features import inception_features
-from mdgen.validation.memorization import originality
-from mdgen.validation.judges.siamese import train_siamese, user_signature
-from mdgen.validation.image_measures import image_measures
+from mdgen.validation.metrics.spectral_texture import FINE_CYCLES, user_fine_power
 from mdgen.validation.physics import physics
 from mdgen.validation.report.summary import summary
-from mdgen.validation.report.write import colored, plain, write_report
-from mdgen.validation.statistical_tests import user_tests
-from mdgen.validation.metrics.spectral_texture import FINE_CYCLES, user_fine_power
-from mdgen.validation.judges.user_classifier import recognition, train_judge
-from mdgen.validation.judges.usefulness import usefulness
 from mdgen.validation.report.verdict import verdict
+from mdgen.validation.report.write import plain, write_report
+from mdgen.validation.statistical_tests import user_tests
 
 __all__ = ["evaluate_samples", "judge_sets", "summary"]
 SCHEMA_VERSION = 2
@@ -65,7 +66,7 @@ def evaluate_samples(run: RunFolder, real_dir: Path, fake_dir: Path, report_dir:
         "preset": run.config.preset, "seed": seed, "run": str(run.path),
         "real": str(real_dir), "held_out": str(held_out_dir or real_dir), "generated": str(fake_dir),
         "drawn_with": drawing_settings(fake_dir), "users": names,
-        "hashes": {name: content_key(s.images, s.users) for name, s in zip(SETS, judged)},
+        "hashes": {name: digest(s.images, s.users) for name, s in zip(SETS, judged)},
         "extractors": {EXTRACTOR: {"key": key, "steps": run.config.evaluation.classifier_steps,
                                    "features": judged[0].features.shape[1]},
                        "siamese": {"key": siamese_key, "loss": run.config.evaluation.siamese_loss}},
@@ -106,7 +107,7 @@ def study(judged, config, hashes: dict, cache: Cache, device, progress) -> dict 
     settings = {"steps": config.evaluation.usefulness_steps, "seeds": config.evaluation.usefulness_seeds}
     if not settings["seeds"]:
         return None
-    return cache.values("usefulness", content_key(hashes, settings), lambda: usefulness(
+    return cache.values("usefulness", digest(hashes, settings), lambda: usefulness(
         *judged, int(judged[0].users.max()) + 1, **settings, device=device,
         progress=progress("train identification models", "model")))
 
@@ -120,8 +121,8 @@ def inception_sets(model, extractor: dict, judged, colormap: str | None, cache: 
     rows = np.unique(np.linspace(0, len(training) - 1, min(len(training), INCEPTION_TRAINING)).round().astype(int))
     seen = []
     for name, s in zip(SETS, (training.rows(rows), *others)):
-        pictures = np.moveaxis(colored(s.images, colormap), -1, 1)                       # [N, 3, H, W]
-        found = cache.arrays("inception", content_key(extractor, pictures), lambda: dict(zip(
+        pictures = np.moveaxis(paint(s.images, colormap), -1, 1)                       # [N, 3, H, W]
+        found = cache.arrays("inception", digest(extractor, pictures), lambda: dict(zip(
             ("features", "probabilities"), inception_features(
                 model, pictures, resize=extractor["resize"], device=device, progress=progress(f"Inception, {name}")))))
         seen.append(replace(s, **found))

@@ -1,4 +1,4 @@
-"""Check the autoencoder of a run on its own: diffusion can draw nothing that its decoder cannot say.
+"""Check the autoencoder of a run on its own: no generated image is better than its decoder.
 
 Every number stands beside that of principal components of patches with the same number of latents, which is what
 an autoencoder without training would give.
@@ -8,24 +8,25 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from mdgen import __version__
-from mdgen.data.latents import LatentStatistics
+from mdgen import __version__, distributed
 from mdgen.data.image_io import grid, to_pixels, write_png
+from mdgen.data.latents import LatentStatistics
 from mdgen.data.splits import Split
+from mdgen.files import write_text
 from mdgen.losses.autoencoder import kl_divergence
 from mdgen.losses.perceptual import MIN_SIZE, classifier_distance, find_lpips_weights, load_lpips
-from mdgen.runs.folder import RunFolder, write_text
-from mdgen import distributed
 from mdgen.runs.checkpoint import fingerprint
+from mdgen.runs.folder import RunFolder
 from mdgen.validation.image_sets import read_split
 from mdgen.validation.judges.features import judge_images
-from mdgen.validation.metrics.latent_statistics import latent_statistics
-from mdgen.validation.report.html import number
-from mdgen.validation.reconstruction import distances, per_user, reconstructed, reconstruction_quality
-from mdgen.validation.report.write import plain, report_folder, to_json
 from mdgen.validation.judges.user_classifier import recognition, train_judge
+from mdgen.validation.metrics.latent_statistics import latent_statistics
+from mdgen.validation.reconstruction import distances, per_user, reconstructed, reconstruction_quality
+from mdgen.validation.report.html import number
+from mdgen.validation.report.write import plain, report_folder, to_json
 
 SCHEMA_VERSION = 1
 SMALL_N = 100                 # held-out images: below it one image moves the accuracy by over 0.01
@@ -138,8 +139,7 @@ def picture(split: Split, tree, colormap: str | None):
     originals, shown = split.one_per_user(), replace(split, folders=tree).one_per_user()
     rows = [to_pixels(originals, colormap), to_pixels(shown, colormap),
             to_pixels(DIFFERENCE_GAIN * (shown - originals), None)]
-    pixels = torch.cat([torch.from_numpy(row).movedim(-1, 1) for row in rows])
-    return grid(pixels, len(originals), max(1, 128 // originals.shape[-1]))
+    return grid(np.concatenate(rows), len(originals), max(1, 128 // originals.shape[-1]))
 
 
 def vae_summary(results: dict) -> str:

@@ -8,8 +8,8 @@ import torch
 from mdgen.data.splits import Split
 from mdgen.data.user_folders import UserFolders, list_users
 from mdgen.errors import RequestError
-from mdgen.runs.folder import RunFolder, listing
 from mdgen.runs.draw import MANIFEST, read_manifest
+from mdgen.runs.folder import RunFolder, listing
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def check_generated(folder: Path, names) -> None:
 
 
 def drawing_settings(folder: Path) -> list:
-    """How the images were drawn, from their manifest: one entry per setting, [] without a manifest."""
+    """How the images were generated, from their manifest: one entry per setting, [] without a manifest."""
     try:
         found = {(row.run, row.sampler, row.steps, row.guidance) for row in read_manifest(folder)}
     except RequestError:

@@ -7,9 +7,9 @@ import numpy as np
 
 from mdgen.data.copies import INDEPENDENT_GAP
 from mdgen.data.image_axes import ImageAxes
+from mdgen.validation.image_measures import CURVES, SHARE, SPECTRA, UNITS, VELOCITY, image_measures, not_measured
 from mdgen.validation.metrics.curve_distance import curve_distance
 from mdgen.validation.metrics.per_user import ratios, user_means
-from mdgen.validation.image_measures import CURVES, SHARE, SPECTRA, UNITS, VELOCITY, image_measures, not_measured
 
 PAIRS = 300   # per user and kind of pair
 

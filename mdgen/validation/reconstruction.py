@@ -5,10 +5,11 @@ import copy
 import numpy as np
 import torch
 
-from mdgen.validation.metrics.per_user import known_mean, ratios, user_means
-from mdgen.validation.metrics.image_quality import WINDOW, envelope_error, psnr, squared_error, ssim
-from mdgen.validation.metrics.spectral_texture import user_fine_power
+from mdgen.data.image_io import to_floats, to_uint8
 from mdgen.validation.judges.user_classifier import recognition
+from mdgen.validation.metrics.image_quality import WINDOW, envelope_error, psnr, squared_error, ssim
+from mdgen.validation.metrics.per_user import known_mean, ratios, user_means
+from mdgen.validation.metrics.spectral_texture import user_fine_power
 
 
 @torch.inference_mode()
@@ -18,8 +19,7 @@ def reconstructed(network, folders, indices, device, batch_size: int = 64):
     shown.images = folders.images.clone()
     for batch in indices.split(batch_size):
         mean, _ = network.encode(folders.floats(batch).to(device))
-        images = network.decode(mean).float().clamp(-1.0, 1.0)
-        shown.images[batch] = ((images + 1.0) * 127.5).round().to(torch.uint8).cpu()
+        shown.images[batch] = to_uint8(network.decode(mean)).cpu()
     return shown
 
 
@@ -27,7 +27,7 @@ def reconstructed(network, folders, indices, device, batch_size: int = 64):
 def distances(distance, original, other, device, batch_size: int = 32):
     """distance(x, y) of every pair of uint8 images [N, C, H, W], float64 [N]; x, y are handed over in [-1, 1]."""
     pairs = zip(*(torch.from_numpy(images).split(batch_size) for images in (original, other)))
-    found = [distance(*(images.to(device).float() / 127.5 - 1 for images in pair)) for pair in pairs]
+    found = [distance(*(to_floats(images.to(device)) for images in pair)) for pair in pairs]
     return torch.cat(found).double().cpu().numpy()
 
 

@@ -1,4 +1,4 @@
-"""How strong should guidance be: a small set drawn at every scale and interval, each judged as a report would."""
+"""How strong should guidance be: a small set generated at every scale and interval, each judged as a report would."""
 
 import re
 from dataclasses import asdict, dataclass, replace
@@ -7,24 +7,23 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mdgen.config import SamplingConfig
-from mdgen.diffusion.guidance import simplest
-from mdgen.errors import RequestError
-from mdgen.runs.pipeline import load_guide
-from mdgen.runs.folder import RunFolder, write_text
-from mdgen.runs.draw import read_manifest, sample_users
 from mdgen import distributed
-from mdgen.validation.cache import content_key
+from mdgen.config import SamplingConfig
+from mdgen.errors import RequestError
+from mdgen.files import digest, write_text
+from mdgen.runs.draw import read_manifest, sample_users
+from mdgen.runs.folder import RunFolder
+from mdgen.runs.pipeline import load_guides
 from mdgen.validation.distribution import compare
 from mdgen.validation.evaluate_samples import diversity, texture
-from mdgen.validation.judges.features import JudgedSet, judge_images
 from mdgen.validation.image_sets import read_split, read_tree
-from mdgen.validation.memorization import originality
-from mdgen.validation.report.write import plain, report_folder, to_json
-from mdgen.validation.report.sweep_page import DISTANCE, FIGURES, render
+from mdgen.validation.judges.features import JudgedSet, judge_images
 from mdgen.validation.judges.user_classifier import recognition, train_judge
+from mdgen.validation.memorization import originality
+from mdgen.validation.report.sweep_page import DISTANCE, FIGURES, render
+from mdgen.validation.report.write import plain, report_folder, to_json
 
-SCALES = {**dict.fromkeys(("free", "auto", "free+auto"), (1.0, 1.5, 2.0, 3.0)), "classifier": (0.0, 0.5, 1.0, 2.0)}
+SCALES = {"cfg": (1.0, 1.5, 2.0, 3.0), "autoguidance": (1.0, 1.5, 2.0, 3.0), "classifier": (0.0, 0.5, 1.0, 2.0)}
 INTERVALS = ((0.0, 1.0), (0.0, 0.8))
 LEAST_DIVERSITY = 0.9   # of the training images'
 RULE = (f"the lowest distance among settings recognised at least as well as held-out images, with diversity of "
@@ -33,40 +32,40 @@ RULE = (f"the lowest distance among settings recognised at least as well as held
 
 @dataclass(frozen=True)
 class Real:
-    """What every drawn set is compared with: the run's judge and its view of the real images."""
+    """What every generated set is compared with: the run's judge and its view of the real images."""
 
     judge: torch.nn.Module
     training: JudgedSet
     held_out: JudgedSet
 
 
-def sweep(run: RunFolder, real_dir: Path, report_dir: Path, *, device, guidance: str | None = None, scales=None,
-          intervals=None, per_user: int = 10, progress=None, command: str = "") -> dict:
+def sweep(run: RunFolder, real_dir: Path, report_dir: Path, *, device, vary: str = "cfg", scales=None, intervals=None,
+          per_user: int = 10, progress=None, command: str = "") -> dict:
     """Write report_dir/sweep.json and sweep.html; returns what sweep.json holds.
 
-    guidance, scales, intervals: default the run's kind, SCALES of it, INTERVALS. real_dir: see `read_sets`.
-    progress: called as progress(label, unit) -> callable(done, total). Images stay in report_dir/sweep/<settings>/, so
-    that a later sweep draws only what it lacks. All settings start from the same noise, by the run's seed; all else but
-    scale and interval is the run's sampling.
+    vary: which scale, a key of SCALES; scales, intervals: default SCALES of it and, of cfg, INTERVALS. real_dir: see
+    `read_sets`. progress: called as progress(label, unit) -> callable(done, total). Images stay in
+    report_dir/sweep/<settings>/, so that a later sweep generates only what it lacks. All settings start from the same
+    noise, by the run's seed; all else but scale and interval is the run's sampling.
     Raises RequestError for settings out of range, and where guidance lacks what it needs.
     """
     progress = progress or (lambda *label: None)
-    asked = settings(run.config.sampling, guidance or run.config.sampling.guidance, scales, intervals)
+    asked = settings(run.config.sampling, vary, scales, intervals)
     if per_user < 2:
         raise RequestError(f"--samples-per-user is {per_user}; expected 2 or more, since diversity is between images")
-    runs = {config: replace(run, config=replace(run.config, sampling=config))   # checks every value before any work
-            for config in map(simplest, asked)}
+    runs = {sampling.canonical: replace(run, config=replace(run.config, sampling=sampling))   # checks every value
+            for sampling in asked}
     _, vae_hash = run.load_vae(device)
     for at in runs.values():
-        load_guide(at, device, vae_hash)   # refuses what is missing before anything is drawn
+        load_guides(at, device, vae_hash)   # refuses what is missing before anything is generated
     split = read_split(run, Path(real_dir), progress("read real images", "image"))
-    folders = {config: drawn(at, Path(report_dir), per_user, device, progress) for config, at in runs.items()}
+    folders = {config: generated(at, Path(report_dir), per_user, device, progress) for config, at in runs.items()}
     judge, key = train_judge(split, run.config.evaluation, run.path / "report" / "judges", seed=run.config.seed,
                              device=device)
     real = Real(judge, *(judge_images(judge, split.folders, rows, device) for rows in (split.train, split.validation)))
     found = {config: judged(run, folder, real, per_user, device) for config, folder in folders.items()}
     results = plain({"command": command, "run": str(run.path), "per_user": per_user, "judge": key,
-                     "guidance": asked[0].guidance, **summed(asked, found)})
+                     "vary": vary, **summed(vary, asked, found)})
     if distributed.is_main():
         with report_folder(Path(report_dir)):
             write_text(Path(report_dir) / "sweep.json", to_json(results))
@@ -74,20 +73,23 @@ def sweep(run: RunFolder, real_dir: Path, report_dir: Path, *, device, guidance:
     return results
 
 
-def summed(asked: list, found: dict) -> dict:
+def summed(vary: str, asked: list, found: dict) -> dict:
     """A row per setting asked for, the real figures, which are the same for all, and the best row."""
-    seen = [found[simplest(config)] for config in asked]
-    rows = [{"scale": config.guidance_scale, "interval": list(config.guidance_interval), **one["generated"],
+    seen = [found[config.canonical] for config in asked]
+    rows = [{"scale": getattr(config, f"{vary}_scale"), "interval": list(config.cfg_interval), **one["generated"],
              "sampler": one["sampler"], "folder": one["folder"]} for config, one in zip(asked, seen)]
     real = {key: seen[0][key] for key in ("held_out", "n", "small_n")}
     return {"rows": rows, **real, "rule": RULE, "best": best(rows, real["held_out"])}
 
 
-def settings(sampling: SamplingConfig, guidance: str, scales, intervals) -> list:
+def settings(sampling: SamplingConfig, vary: str, scales, intervals) -> list:
     """One SamplingConfig for every scale and interval, interval by interval."""
-    return [replace(sampling, guidance=guidance, guidance_scale=float(scale), guidance_interval=interval)
-            for interval in dict.fromkeys(intervals or INTERVALS)
-            for scale in sorted(set(scales or SCALES[guidance]))]
+    if intervals and vary != "cfg":
+        raise RequestError(f"--intervals is for classifier-free guidance, but {vary} acts at all noise levels; leave "
+                           "it out, or give --vary cfg")
+    intervals = intervals or (INTERVALS if vary == "cfg" else [sampling.cfg_interval])
+    return [replace(sampling, cfg_interval=interval, **{f"{vary}_scale": float(scale)})
+            for interval in dict.fromkeys(intervals) for scale in sorted(set(scales or SCALES[vary]))]
 
 
 def parse_interval(text: str) -> tuple[float, float]:
@@ -98,15 +100,15 @@ def parse_interval(text: str) -> tuple[float, float]:
     return float(found[1]), float(found[2])
 
 
-def drawn(run: RunFolder, report_dir: Path, per_user: int, device, progress) -> Path:
+def generated(run: RunFolder, report_dir: Path, per_user: int, device, progress) -> Path:
     """The folder with a run's images at its sampling settings: those that are there are kept.
 
     Images of other weights, or of an older guide, are replaced.
     """
     sampling = run.config.sampling
-    folder = report_dir / "sweep" / content_key(asdict(replace(sampling, batch_size=1)))
-    low, high = sampling.guidance_interval
-    label = f"draw {sampling.guidance} {sampling.guidance_scale:g}, {low:g}-{high:g}"
+    folder, (low, high) = report_dir / "sweep" / digest(asdict(sampling.canonical)), sampling.cfg_interval
+    label = (f"generate cfg {sampling.cfg_scale:g}, {low:g}-{high:g}; autoguidance {sampling.autoguidance_scale:g}; "
+             f"classifier {sampling.classifier_scale:g}")
     sample_users(run, folder, per_user=per_user, seed=run.config.seed, overwrite=True, device=device,
                  progress=progress(label, "image"))
     return folder

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from mdgen.config.presets import PRESETS, preset
 from mdgen.errors import RequestError
 from mdgen.models import VAE, UNet
-from mdgen.config.presets import PRESETS, preset
 from mdgen.schedulers import spaced_timesteps
 from mdgen.training.optimizer import hidden_convolutions
 
@@ -67,7 +67,7 @@ def test_the_work_fits_two_slow_cores(name, images, budget):
     def training(one_pass, stage):
         return 3 * one_pass * stage.steps * stage.batch_size * stage.accumulation
 
-    passes = 3 if config.sampling.by_early else 2   # with and without the user, and by the early checkpoint
+    passes = 3 if config.sampling.autoguidance_scale != 1 else 2   # with and without the user, by the early one
     drawing = passes * unet_pass * config.sampling.steps * images
     work = training(vae_pass, config.vae_training) + training(unet_pass, config.diffusion_training) + drawing
     if config.joint.in_all:   # a second pass of half the batch, the decoder, and as much again for the adversary
@@ -98,9 +98,9 @@ def test_guided_presets_leave_the_highest_fifth_of_the_noise_alone():
     for name in ("small", "standard", "memory", "quality"):
         sampling = preset(name).sampling
         visited = spaced_timesteps(1000, sampling.steps, sampling.spacing) / 1000
-        assert sampling.guidance_interval[0] == 0 < sampling.guidance_scale - 1
-        assert sampling.by_early and preset(name).diffusion_training.snapshot_at > 0
-        assert int((visited > sampling.guidance_interval[1]).sum()) == sampling.steps // 5
+        assert sampling.cfg_interval[0] == 0 < sampling.cfg_scale - 1
+        assert sampling.autoguidance_scale != 1 and preset(name).diffusion_training.snapshot_at > 0
+        assert int((visited > sampling.cfg_interval[1]).sum()) == sampling.steps // 5
 
 
 def test_the_table_is_complete():

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mdgen.data.colormap import (COLORMAPS, color_table, detect_colormap, is_grey, misfit, to_color,
-                                 to_intensity)
+from mdgen.data.colormap import COLORMAPS, color_table, detect_colormap, is_grey, misfit, to_color, to_intensity
 
 
 def speckle(seed, height=96, width=80):

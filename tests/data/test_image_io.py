@@ -5,9 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from mdgen.data import image_io as pictures
 from mdgen.data.colormap import color_table, to_levels
-from mdgen.data.image_io import grid, save_rows, to_pixels, write_png
+from mdgen.data.image_io import grid, save_rows, to_floats, to_pixels, to_uint8, write_png
 
 
 def levels_as_images(levels):
@@ -48,7 +47,7 @@ def test_a_failed_write_leaves_the_old_image(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace",
                         lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(OSError):
-        pictures.write_png(path, np.full((4, 4, 3), 9, np.uint8))
+        write_png(path, np.full((4, 4, 3), 9, np.uint8))
     assert path.read_bytes() == before
 
 
@@ -64,6 +63,14 @@ def test_a_sheet_shows_every_image_in_its_place(tmp_path):
 
 
 def test_grid_enlarges_by_whole_pixels():
-    pixels = torch.arange(2 * 3 * 2 * 2, dtype=torch.uint8).view(2, 3, 2, 2)
+    pixels = np.arange(2 * 2 * 2 * 3, dtype=np.uint8).reshape(2, 2, 2, 3)
     sheet = grid(pixels, 2, magnify=3)
-    assert np.array_equal(sheet[2:8:3, 2:8:3], pixels[0].movedim(0, -1).numpy())
+    assert np.array_equal(sheet[2:8:3, 2:8:3], pixels[0])
+
+
+def test_levels_and_floats_are_each_others_inverse():
+    levels = np.arange(256, dtype=np.uint8)
+    floats = to_floats(levels)
+    assert floats.dtype == torch.float32 and (floats[0], floats[255]) == (-1, 1) and (floats.diff() > 0).all()
+    assert np.array_equal(to_uint8(floats).numpy(), levels)
+    assert to_uint8(torch.tensor([-9.0, 9.0])).tolist() == [0, 255]

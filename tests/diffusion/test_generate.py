@@ -4,17 +4,18 @@ import pytest
 import torch
 
 from mdgen.config import DiffusionConfig, SamplingConfig
-from mdgen.data.latents import LatentStatistics
 from mdgen.data.image_io import to_pixels
-from mdgen.diffusion.generate import generate, image_seed
-from mdgen.diffusion.objective import Denoiser, make_schedule
+from mdgen.data.latents import LatentStatistics
+from mdgen.diffusion.generate import generate
+from mdgen.diffusion.objective import NetworkDenoiser, make_schedule
+from mdgen.files import named_seed
 from mdgen.models import VAE, UNet
 
 SHAPE = (4, 4, 8)
 PLANS = {"ddim": SamplingConfig(sampler="ddim", steps=5),
          "ddim_eta": SamplingConfig(sampler="ddim", steps=5, eta=1.0),
          "ddpm": SamplingConfig(sampler="ddpm", steps=5), "dpm": SamplingConfig(sampler="dpm", steps=5),
-         "plain": SamplingConfig(sampler="dpm", steps=5, guidance_scale=1.0)}
+         "plain": SamplingConfig(sampler="dpm", steps=5, cfg_scale=1.0)}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def parts():
                 parameter.normal_(std=0.05)
     schedule = make_schedule(DiffusionConfig())
     statistics = LatentStatistics(torch.randn(4, 1, 1), torch.rand(4, 1, 1) + 0.5)
-    return Denoiser(unet, schedule, "v"), vae, statistics, schedule
+    return NetworkDenoiser(unet, schedule, "v"), vae, statistics
 
 
 def draw(parts, plan, users, seeds):
@@ -61,7 +62,7 @@ def test_seeds_and_users_differ_and_the_same_is_the_same(parts, name):
 
 def test_every_setting_of_sampling_has_an_effect(parts):
     base = draw(parts, PLANS["ddim"], [0], [1])
-    for change in ({"eta": 1.0}, {"steps": 6}, {"guidance_scale": 3.0}, {"spacing": "leading"},
+    for change in ({"eta": 1.0}, {"steps": 6}, {"cfg_scale": 3.0}, {"spacing": "leading"},
                    {"sampler": "dpm"},
                    {"sampler": "ddpm"}):
         assert not torch.allclose(draw(parts, replace(PLANS["ddim"], **change), [0], [1]), base,
@@ -79,24 +80,24 @@ def test_global_randomness_is_neither_used_nor_moved(parts):
 
 def test_a_perfect_denoiser_and_decoder_draw_the_known_image(parts):
     """With a denoiser that always answers z, the image is the decoding of z in the VAE's own units."""
-    _, vae, statistics, schedule = parts
+    denoiser, vae, statistics = parts
     z = torch.randn(2, *SHAPE, generator=torch.Generator().manual_seed(4))
 
     class Always(torch.nn.Module):
-        network = type("", (), {"num_users": 3})
+        schedule, num_users, extra_users = denoiser.schedule, 3, 0
 
         def forward(self, x_t, t, user):
             return z.repeat(len(x_t) // 2, 1, 1, 1)
 
-    images = generate(Always(), vae, statistics, schedule, PLANS["dpm"], torch.tensor([0, 1]), [1, 2], SHAPE)
+    images = generate(Always(), vae, statistics, PLANS["dpm"], torch.tensor([0, 1]), [1, 2], SHAPE)
     assert torch.allclose(images, vae.decode(z * statistics.deviation + statistics.mean).clamp(-1, 1),
                           atol=1e-4)
 
 
 def test_image_seeds_are_apart_fit_63_bits_and_never_move():
-    seeds = {image_seed(seed, user, index) for seed in range(5) for user in ("ID_1", "ID_11", "ID_1/1", "")
+    seeds = {named_seed(seed, user, index) for seed in range(5) for user in ("ID_1", "ID_11", "ID_1/1", "")
              for index in
              range(50)}
     assert len(seeds) == 1000 and all(0 <= seed < 2**63 for seed in seeds)
     # pinned: runs made earlier must draw the same again
-    assert image_seed(0, "ID_1", 0) == 3276356172341691165
+    assert named_seed(0, "ID_1", 0) == 3276356172341691165

@@ -2,8 +2,16 @@ import pytest
 import torch
 
 from mdgen.config import SamplingConfig
-from mdgen.diffusion.guidance import (NoisyClassifier, autoguidance, classifier_free, classifier_guidance,
-                                      free_and_auto, guided_by, within)
+from mdgen.diffusion.guidance import (
+    Guides,
+    NoisyClassifier,
+    autoguidance,
+    both_guidances,
+    classifier_free,
+    classifier_guidance,
+    guided_by,
+    within,
+)
 from mdgen.models import LatentClassifier
 from mdgen.schedulers import NoiseSchedule
 
@@ -13,6 +21,7 @@ NULL = 3
 class Known:
     """x0_hat = x_t · t + a number per user and channel; counts its calls and batch sizes."""
 
+    num_users, extra_users = NULL, 1
     table = torch.tensor([[1.0, 10.0], [2.0, 20.0], [3.0, 30.0], [0.5, -4.0]])   # the last is the null user's
 
     def __init__(self):
@@ -54,7 +63,7 @@ VARIANCES = torch.tensor([0.2, 0.5, 0.1])
 class Users:
     """Three users, each an isotropic Gaussian over two channels of one pixel; everything about it is closed form."""
 
-    network = type("", (), {"num_users": NULL})
+    schedule, num_users, extra_users = SCHEDULE, NULL, 0
 
     def each(self, x_t, t):
         """alpha-bar [B, 1], x [B, 2], gaps to the noised means [B, K, 2], noised variances [B, K]."""
@@ -129,19 +138,19 @@ def test_autoguidance_is_the_closed_form_and_one_is_the_strong_model_at_its_pric
     assert torch.allclose(found, expected, atol=1e-4)
 
 
-def test_free_and_auto_at_scale_one_leave_the_null_user_out():
+def test_both_guidances_at_cfg_scale_one_leave_the_null_user_out():
     strong, weak, x = Known(), Known(), torch.randn(3, 2, 2, 4)
-    free_and_auto(strong, weak, NULL, 1.0, 1.5, lambda t: True)(x, torch.tensor([2, 3, 4]), torch.tensor([2, 0, 1]))
+    both_guidances(strong, weak, 1.0, 1.5, lambda t: True)(x, torch.tensor([2, 3, 4]), torch.tensor([2, 0, 1]))
     assert sum(strong.sizes) == sum(weak.sizes) == 3
 
 
 @pytest.mark.parametrize("inside", [True, False])
-def test_free_and_auto_add_their_pushes_and_who_was_enrolled_gets_the_first(inside):
+def test_both_guidances_add_their_pushes_and_enrolled_users_get_the_first(inside):
     strong, weak = Known(), Known()
     strong.table = torch.cat([Known.table, torch.tensor([[7.0, -7.0]])])       # behind the null user: enrolled
     weak.table = Known.table * 0.5 + 1
     x, t, user = torch.randn(4, 2, 2, 4), torch.tensor([2, 3, 4, 1]), torch.tensor([2, 0, 1, NULL + 1])
-    found = free_and_auto(strong, weak, NULL, 3.0, 1.25, lambda t: inside)(x, t, user)
+    found = both_guidances(strong, weak, 3.0, 1.25, lambda t: inside)(x, t, user)
     assert sum(strong.sizes) == (8 if inside else 4) and sum(weak.sizes) == 4
     own, null = strong.table[user], strong.table[NULL]
     pushed = own + 2.0 * (own - null) * inside
@@ -149,19 +158,35 @@ def test_free_and_auto_add_their_pushes_and_who_was_enrolled_gets_the_first(insi
     assert torch.allclose(found, x * t[:, None, None, None] + pushed[:, :, None, None], atol=1e-4)
 
 
-def test_free_and_auto_is_each_of_them_where_the_other_is_plain():
+def test_whichever_scale_is_not_neutral_acts():
     users, weak, now = Users(), Users().unconditional, noised(500)
+    guides = Guides(weak, users.classifier)
 
-    def found(guide=None, **sampling):
-        return guided_by(SamplingConfig(**sampling), users, SCHEDULE, guide)(*now)
+    def found(**sampling):
+        return guided_by(SamplingConfig(**{"cfg_scale": 1.0, **sampling}), users, guides)(*now)
 
-    both = {"guide": weak, "guidance": "free+auto"}
-    no_auto = found(guidance="free+auto", guidance_scale=2.5, auto_scale=1.0)   # asks for no weak model
-    assert torch.allclose(no_auto, found(guidance_scale=2.5), atol=1e-6)
-    assert torch.allclose(found(**both, guidance_scale=1.0, auto_scale=2.5),
-                          found(weak, guidance="auto", guidance_scale=2.5), atol=1e-6)
-    outside = found(**both, guidance_scale=2.5, auto_scale=2.5, guidance_interval=(0.6, 1.0))
-    assert torch.allclose(outside, found(**both, guidance_scale=1.0, auto_scale=2.5))
+    assert torch.equal(found(), users(*now))
+    assert torch.equal(found(cfg_scale=2.5), classifier_free(users, NULL, 2.5)(*now))
+    assert torch.equal(found(autoguidance_scale=2.5), autoguidance(users, weak, 2.5)(*now))
+    along = classifier_guidance(users, users.classifier, SCHEDULE, 2.0)(*now)
+    assert torch.equal(found(classifier_scale=2.0), along)
+    pushes = [found(**one) - users(*now) for one in ({"cfg_scale": 2.5}, {"autoguidance_scale": 1.5},
+                                                     {"classifier_scale": 2.0})]
+    together = found(cfg_scale=2.5, autoguidance_scale=1.5, classifier_scale=2.0)
+    assert torch.allclose(together, users(*now) + sum(pushes), atol=1e-5)
+    outside = found(cfg_scale=2.5, autoguidance_scale=2.5, cfg_interval=(0.6, 1.0))
+    assert torch.allclose(outside, found(autoguidance_scale=2.5), atol=1e-6)
+
+
+def test_autoguidance_alone_leaves_enrolled_users_as_they_are():
+    strong, weak, x = Known(), Known(), torch.randn(2, 2, 2, 4)
+    strong.schedule = SCHEDULE
+    strong.table, weak.table = torch.cat([Known.table, torch.tensor([[7.0, -7.0]])]), Known.table * 0.5
+    now = x, torch.tensor([2, 3]), torch.tensor([NULL + 1, 0])
+    found = guided_by(SamplingConfig(cfg_scale=1.0, autoguidance_scale=2.0), strong, Guides(weak))(*now)
+    plain = Known()
+    plain.table = strong.table
+    assert torch.equal(found[0], plain(*now)[0]) and (found[1] - plain(*now)[1]).abs().max() > 0.1
 
 
 def test_outside_the_interval_the_plain_denoiser_answers_alone():
@@ -182,13 +207,7 @@ def test_the_full_interval_always_guides():
         assert denoiser.sizes == [2]
 
 
-def test_each_kind_asks_for_its_guide():
-    users = Users()
-    for kind, guide in (("auto", None), ("free+auto", None), ("classifier", None), ("free", users)):
-        with pytest.raises(ValueError, match="expected one unless"):
-            guided_by(SamplingConfig(guidance=kind), users, SCHEDULE, guide)
-    now, weak = noised(500), Users().unconditional
-    found = {kind: guided_by(SamplingConfig(guidance=kind, guidance_scale=2.0), users, SCHEDULE, guide)(*now)
-             for kind, guide in (("free", None), ("auto", weak), ("classifier", users.classifier))}
-    assert torch.allclose(found["free"], found["auto"])        # the weak model is the unconditional one
-    assert torch.allclose(found["classifier"], classifier_free(users, NULL, 3.0)(*now), atol=1e-5)
+@pytest.mark.parametrize("scale", ["autoguidance_scale", "classifier_scale"])
+def test_guidance_without_its_network_is_an_error(scale):
+    with pytest.raises(ValueError, match="expected the network that it needs"):
+        guided_by(SamplingConfig(**{scale: 2.0}), Users())

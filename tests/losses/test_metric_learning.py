@@ -7,7 +7,11 @@ import torch
 from torch.nn import functional as F
 
 from mdgen.losses.metric_learning import (
-    batch_pairs, contrastive_loss, semi_hard_triplets, supervised_contrastive_loss, triplet_loss,
+    batch_pairs,
+    contrastive_loss,
+    semi_hard_triplets,
+    supervised_contrastive_loss,
+    triplet_loss,
 )
 
 

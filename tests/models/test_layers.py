@@ -4,8 +4,15 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from mdgen.models.layers import (Downsample, ResidualBlock, SelfAttention, Upsample, group_norm, position_map,
-                                 sinusoidal_embedding)
+from mdgen.models.layers import (
+    Downsample,
+    ResidualBlock,
+    SelfAttention,
+    Upsample,
+    group_norm,
+    position_map,
+    sinusoidal_embedding,
+)
 
 
 def wake(module, seed=0):

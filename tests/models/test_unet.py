@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mdgen.models import UNet, WithUsers
+from mdgen.models import UNet, UNetWithExtraUsers
 from mdgen.training.gradient_checkpointing import checkpointed
 
 NUM_USERS = 3
@@ -107,24 +107,6 @@ def test_every_parameter_learns():
     assert all(p.grad is not None and p.grad.abs().max() > 0 for p in unet.parameters())
 
 
-def test_a_network_told_of_changes_starts_as_one_that_is_not_and_learns_of_them():
-    plain, told = make_unet(awake=False), make_unet(awake=False, change_dim=2)
-    extra = told.state_dict().keys() - plain.state_dict().keys()
-    assert extra == {"change_embedding.weight"} and not told.change_embedding.weight.any()
-    assert all(torch.equal(value, told.state_dict()[name]) for name, value in plain.state_dict().items())
-    plain, told = make_unet(), make_unet(change_dim=2)
-    told.load_state_dict({**plain.state_dict(), "change_embedding.weight": torch.zeros(32, 2)})
-    x, t, user = batch()
-    change = torch.tensor([[0.5, -1.0], [0.0, 0.0]])
-    assert torch.equal(plain(x, t, user), told(x, t, user, change))
-    told(x, t, user, change).square().mean().backward()
-    assert told.change_embedding.weight.grad.abs().min() > 0
-    with torch.no_grad():
-        told.change_embedding.weight.normal_()
-    seen, unseen = told.eval()(x, t, user, change), told(x, t, user)
-    assert torch.equal(seen[1], unseen[1]) and not torch.allclose(seen[0], unseen[0], atol=1e-4)
-
-
 def test_attention_must_name_every_level():
     with pytest.raises(ValueError, match="1 entries for 2 levels"):
         make_unet(attention=(True,))
@@ -137,7 +119,7 @@ def test_more_users_stand_behind_the_null_user_and_change_nobody():
     rows = torch.zeros(2, 1 + unet.num_stages, 32)
     rows[0, 0], rows[1] = unet.user_embedding.weight[1], 0.5
     rows.requires_grad_(True)
-    more = WithUsers(unet, rows)
+    more = UNetWithExtraUsers(unet, rows)
     assert more.num_users == NUM_USERS and torch.equal(more(x, t, user), unet(x, t, user))
     assert torch.equal(more(x, t, torch.full_like(user, NUM_USERS + 1)), unet(x, t, torch.ones_like(user)))
     more(x, t, torch.full_like(user, NUM_USERS + 2)).square().mean().backward()

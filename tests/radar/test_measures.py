@@ -2,8 +2,17 @@ import numpy as np
 import pytest
 
 from mdgen.errors import RequestError
-from mdgen.radar import (Radar, Walker, asymmetry, bandwidth, cadence, envelope, limb_amplitude, torso_line,
-                         walking_spectrogram)
+from mdgen.radar import (
+    Radar,
+    Walker,
+    asymmetry,
+    bandwidth,
+    cadence,
+    envelope,
+    limb_amplitude,
+    torso_line,
+    walking_spectrogram,
+)
 from mdgen.radar.measures import best_trial, noise_level, noise_threshold, periodic_torso, rhythm
 
 VELOCITY = np.linspace(5.9, -1.5, 75)

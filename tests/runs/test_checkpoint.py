@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from mdgen.errors import RequestError, RunError
-from mdgen.runs.checkpoint import RunState, fingerprint
+from mdgen.runs.checkpoint import Checkpoint, RunState, fingerprint
 
 
 def training(seed=0):
@@ -73,7 +73,7 @@ def test_everything_plain_comes_back_as_it_was(tmp_path):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_full_disk_keeps_the_old_file_and_says_what_is_needed(tmp_path):
     state = saved(tmp_path, 1)
-    state.partial.symlink_to("/dev/full")
+    state.path.with_name("state.pt.part").symlink_to("/dev/full")
     with pytest.raises(RunError) as error:
         state.save({"weights": torch.zeros(250_000), "step": 2})
     assert_old_state_intact(state, 1)
@@ -132,7 +132,7 @@ def test_the_bytes_reach_the_disk_before_the_name_changes(tmp_path, monkeypatch)
 
 def test_what_a_killed_process_left_behind_does_no_harm(tmp_path):
     state = saved(tmp_path, 1)
-    state.partial.write_bytes(state.path.read_bytes()[:700])
+    state.path.with_name("state.pt.part").write_bytes(state.path.read_bytes()[:700])
     assert state.load()["step"] == 1
     saved(tmp_path, 2)
     assert_old_state_intact(state, 2)
@@ -206,3 +206,17 @@ def test_the_fingerprint_ignores_order_memory_layout_and_the_file(tmp_path):
     file = RunState(tmp_path / "state.pt")
     file.save({"vae": state})
     assert fingerprint(file.load()["vae"]) == expected
+
+
+def test_what_a_network_of_version_1_was_told_of_its_training_images_is_left_out(tmp_path):
+    network = nn.Linear(2, 1)
+    weights = {**network.state_dict(), "change_embedding.weight": torch.ones(3, 2)}
+    RunState(tmp_path / "state.pt").save({"step": 1, "ema": {"average": weights}})
+    fresh = Checkpoint.read(tmp_path / "state.pt").fill(nn.Linear(2, 1))
+    assert same(fresh.state_dict(), network.state_dict()) and not fresh.training
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    RunState(tmp_path / "state.pt").save({"step": 1, "ema": {"average": nn.Linear(2, 1).state_dict()}})
+    with pytest.raises(RunError, match="holds another network or stage"):
+        Checkpoint.read(tmp_path / "state.pt").fill(nn.Linear(3, 1))

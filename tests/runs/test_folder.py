@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from mdgen.config import override
-from mdgen.errors import RequestError, RunError
 from mdgen.config.presets import small
-from mdgen.runs.folder import RunFolder, Users
+from mdgen.errors import RequestError, RunError
 from mdgen.runs.checkpoint import RunState, fingerprint
+from mdgen.runs.folder import RunFolder, Users
 
 USERS = Users(["ID_1", "ID_2"], "/data", "intensity", "jet")
 CONFIG = override(small(), ["vae.width=8", "vae.blocks=1", "vae.latent_channels=8", "unet.channels=[8,16]",
@@ -56,7 +56,7 @@ def test_other_settings_are_refused_and_leave_the_run_as_it_was(tmp_path, conten
 def test_steps_previews_and_what_follows_training_may_change(tmp_path):
     RunFolder.create_or_resume(tmp_path, CONFIG, USERS)
     changed = override(CONFIG, ["vae_training.save_every=9", "diffusion_training.save_every=3",
-                                "sampling.guidance_scale=3",
+                                "sampling.cfg_scale=3",
                                 "evaluation.classifier_steps=5", "diffusion_training.preview_every=2"])
     RunFolder.create_or_resume(tmp_path, changed, USERS)
     assert RunFolder.open(tmp_path).config == changed

@@ -3,8 +3,7 @@ import math
 import pytest
 import torch
 
-from mdgen.schedulers import (
-    NoiseSchedule, ddim_step, dpmpp_2m_step, sample_ddim, sample_dpmpp_2m, spaced_timesteps)
+from mdgen.schedulers import NoiseSchedule, ddim_step, dpmpp_2m_step, sample_ddim, sample_dpmpp_2m, spaced_timesteps
 
 
 def full(t):

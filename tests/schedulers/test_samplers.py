@@ -5,8 +5,7 @@ from functools import partial
 import pytest
 import torch
 
-from mdgen.schedulers import (
-    SPACINGS, NoiseSchedule, sample_ddim, sample_ddpm, sample_dpmpp_2m, spaced_timesteps)
+from mdgen.schedulers import SPACINGS, NoiseSchedule, sample_ddim, sample_ddpm, sample_dpmpp_2m, spaced_timesteps
 
 SAMPLERS = {"ddpm": sample_ddpm, "ddim": sample_ddim, "ddim_half": partial(sample_ddim, eta=0.5),
             "ddim_one": partial(sample_ddim, eta=1.0), "dpm": sample_dpmpp_2m}

@@ -4,6 +4,7 @@ from mdgen.config import DataConfig
 from mdgen.data.splits import Split
 from mdgen.data.user_folders import UserFolders
 from mdgen.runs.folder import RunFolder
+from mdgen.training import loop
 
 
 @pytest.fixture(scope="module")
@@ -15,3 +16,9 @@ def split(tiny_data):
 @pytest.fixture(scope="module")
 def run(trained):
     return RunFolder.open(trained)
+
+
+@pytest.fixture
+def constant_rate(monkeypatch):
+    """The rate stays where it is, so that trainings of other lengths share their steps."""
+    monkeypatch.setattr(loop, "learning_rate", lambda step, *, peak, **_: peak)

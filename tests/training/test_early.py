@@ -6,13 +6,14 @@ import pytest
 import torch
 from torch import nn
 
-from mdgen.config import TrainingConfig
-from mdgen.training.loop import Interrupted, train
+from mdgen.config import DiffusionTrainingConfig
 from mdgen.runs.checkpoint import RunState
+from mdgen.training.loop import Interrupted, train
 
+pytestmark = pytest.mark.usefixtures("constant_rate")
 # the average is kept at step 5, which no save falls on
-CONFIG = TrainingConfig(steps=12, batch_size=4, learning_rate=0.05, warmup_steps=2, schedule="constant",
-                        preview_every=0, save_every=3, precision="off", snapshot_at=0.4)
+CONFIG = DiffusionTrainingConfig(steps=12, batch_size=4, learning_rate=0.05, warmup_steps=2,
+                                 preview_every=0, save_every=3, precision="off", snapshot_at=0.4)
 
 
 class Line:
@@ -44,8 +45,8 @@ def early(folder):
     return folder / "toy" / "early.pt"
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+@pytest.fixture
+def whole(tmp_path_factory, constant_rate):
     folder = tmp_path_factory.mktemp("whole")
     fit(folder)
     return folder

@@ -8,9 +8,9 @@ from torch import nn
 
 from mdgen.config import TrainingConfig
 from mdgen.errors import RequestError, RunError
-from mdgen.runs.folder import stored_weights
-from mdgen.training.loop import Interrupted, batch_indices, step_seed, train
-from mdgen.runs.checkpoint import RunState
+from mdgen.files import named_seed
+from mdgen.runs.checkpoint import Checkpoint, RunState
+from mdgen.training.loop import Interrupted, batch_indices, train
 
 CONFIG = TrainingConfig(steps=24, batch_size=4, accumulation=2, learning_rate=0.01, warmup_steps=3,
                         preview_every=8,
@@ -167,16 +167,15 @@ def test_every_epoch_visits_every_sample_once_in_its_own_order(num_samples, batc
 
 
 def test_step_seeds_are_all_different_and_fit():
-    places = {step_seed(seed, rank, step, micro, *more) for seed in range(3) for rank in range(3)
+    places = {named_seed(seed, rank, step, micro, *more) for seed in range(3) for rank in range(3)
               for step in range(40)
               for micro in range(4) for more in ((), (1,))}
     assert len(places) == 3 * 3 * 40 * 4 * 2 and all(0 <= place < 2**63 for place in places)
-    assert step_seed(1, 11) != step_seed(11, 1) != step_seed(1, 1, 1)
+    assert named_seed(1, 11) != named_seed(11, 1) != named_seed(1, 1, 1)
 
 
 def test_the_log_has_rate_norm_and_metrics_and_averages_ten_steps(tmp_path):
-    config = TrainingConfig(steps=20, batch_size=4, learning_rate=0.0, precision="off", warmup_steps=0,
-                            schedule="constant", preview_every=0)
+    config = TrainingConfig(steps=20, batch_size=4, learning_rate=0.0, precision="off", warmup_steps=0, preview_every=0)
     task = Regression(dropout=0.0, noise=0.0)
     train(task, config, tmp_path, seed=3, device=CPU)
     training = [entry for entry in entries(tmp_path) if "loss" in entry]
@@ -223,88 +222,19 @@ def test_a_state_that_depends_on_something_else_is_refused_and_stays(tmp_path):
     train(Regression(), CONFIG, tmp_path, seed=3, device=CPU, bound_to="a" * 16)
 
 
-# --- several averages, and patience ---
-
-class Overtrained(Regression):
-    """Its held-out error follows a plan, however training goes."""
-
-    def __init__(self, errors, **options):
-        super().__init__(**options)
-        self.errors, self.measured = list(errors), []
-
-    def validate(self, network):
-        self.measured.append({name: value.clone() for name, value in network.state_dict().items()})
-        return {"error": self.errors.pop(0)}
+def test_a_state_that_ended_early_in_version_0_1_is_finished_and_its_best_average_generates(tmp_path):
+    train(Regression(), replace(CONFIG, steps=4), tmp_path, seed=3, device=CPU)
+    path = tmp_path / "toy" / "state.pt"
+    best = {name: value + 1 for name, value in saved(tmp_path)["ema"]["average"].items()}
+    RunState(path).save({**saved(tmp_path), "patience": {"waited": 2, "ended": True, "best": {"average": best}}})
+    assert same(Checkpoint.read(path).weights(), best) and Checkpoint.read(path).finished(CONFIG.steps)
+    again, before = Regression(), path.read_bytes()
+    train(again, CONFIG, tmp_path, seed=3, device=CPU)
+    assert again.calls == 0 and path.read_bytes() == before
 
 
-PATIENT = replace(CONFIG, steps=40, preview_every=4, patience=2, extra_ema_decays=(0.5, 0.98))
-
-
-def test_every_average_is_the_one_of_a_run_with_that_decay_alone(tmp_path):
-    decays = (0.9, 0.5, 0.98)
-    for decay in decays:
-        train(Regression(), replace(CONFIG, ema_decay=decay), tmp_path / str(decay), seed=3, device=CPU)
-    several = replace(CONFIG, ema_decay=0.9, extra_ema_decays=(0.5, 0.98))
-    train(Regression(), several, tmp_path / "all", seed=3, device=CPU)
-    state = saved(tmp_path / "all")
-    assert list(state["extra_emas"]) == ["0.5", "0.98"]
-    for decay, found in zip(decays, (state["ema"], *state["extra_emas"].values())):
-        assert same(found, saved(tmp_path / str(decay))["ema"])
-    assert not same(state["ema"], state["extra_emas"]["0.5"])
-    assert same(state["network"], saved(tmp_path / "0.5")["network"])
-
-
-def test_a_rising_held_out_error_ends_training_and_the_best_average_is_kept(tmp_path):
-    task = Overtrained([5.0, 4.0, 4.5, 4.2, 1.0])
-    train(task, PATIENT, tmp_path, seed=3, device=CPU)
-    state = saved(tmp_path)
-    assert state["step"] == 16 and len(task.previews) == 4
-    assert same(state["patience"]["best"]["average"], task.measured[1])
-    assert same(dict(state["ema"]["average"]), task.measured[3])
-    assert same(stored_weights(state, "ema"), task.measured[1])
-    reasons = [entry for entry in entries(tmp_path) if "ended" in entry]
-    assert [entry["step"] for entry in reasons] == [16] and "4 at step 8" in reasons[0]["ended"]
-    again, before = Overtrained([0.0] * 9), (tmp_path / "toy" / "state.pt").read_bytes()
-    train(again, replace(PATIENT, steps=80), tmp_path, seed=3, device=CPU)      # it is finished, and stays so
-    assert again.calls == 0 and (tmp_path / "toy" / "state.pt").read_bytes() == before
-
-
-def test_patience_begins_behind_the_early_snapshot(tmp_path):
-    """Else the weights that draw could be earlier than those that they are guided away from, or these be missing."""
-    task = Overtrained([1.0, 2.0, 3.0, 2.5, 2.6, 2.7])
-    train(task, replace(PATIENT, snapshot_at=0.3), tmp_path, seed=3, device=CPU)
-    best = saved(tmp_path)["patience"]["best"]
-    assert (saved(tmp_path)["step"], best["step"], best["error"]) == (24, 16, 2.5)
-    assert RunState(tmp_path / "toy" / "early.pt").load()["step"] == 12
-
-
-@pytest.mark.parametrize("stop_at", [5, 15, 16, 23, 24, 31, 32])
-def test_stopping_and_resuming_changes_neither_the_averages_nor_when_it_ends(tmp_path, stop_at):
-    errors = [5.0, 4.0, 4.5, 4.2]
-    train(Overtrained(errors), PATIENT, tmp_path / "whole", seed=3, device=CPU)
-    with pytest.raises(Interrupted):
-        train(Overtrained(errors, stop_at=stop_at), PATIENT, tmp_path / "parts", seed=3, device=CPU)
-    done = saved(tmp_path / "parts")["step"] // PATIENT.preview_every
-    train(Overtrained(errors[done:], seed=99), PATIENT, tmp_path / "parts", seed=3, device=CPU)
-    assert same(saved(tmp_path / "parts"), saved(tmp_path / "whole"))
-    assert saved(tmp_path / "parts")["step"] == 16
-
-
-def test_a_state_from_before_averages_and_patience_is_continued(whole, tmp_path):
-    with pytest.raises(Interrupted):
-        train(Regression(stop_at=24), CONFIG, tmp_path, seed=3, device=CPU)
-    old = {key: value for key, value in saved(tmp_path).items() if key not in ("extra_emas", "patience")}
-    RunState(tmp_path / "toy" / "state.pt").save(old)
-    assert same(stored_weights(old, "ema"), old["ema"]["average"])
-    train(Regression(), CONFIG, tmp_path, seed=3, device=CPU)
-    assert same(saved(tmp_path), saved(whole[0]))
-
-
-def test_weights_that_a_run_lacks_are_refused_with_those_it_has(tmp_path):
-    train(Regression(), replace(CONFIG, steps=2, extra_ema_decays=(0.995,)), tmp_path, seed=3, device=CPU)
-    state = saved(tmp_path)
-    assert same(stored_weights(state, "raw"), state["network"])
-    assert same(stored_weights(state, "ema:0.995"), state["extra_emas"]["0.995"]["average"])
-    for name in ("ema:0.5", "network", "best"):
-        with pytest.raises(RequestError, match=f"--weights is {name}; this run has raw, ema, ema:0.995"):
-            stored_weights(state, name)
+def test_weights_are_the_average_or_the_last_ones_and_nothing_else(whole):
+    found = Checkpoint.read(whole[0] / "toy" / "state.pt")
+    assert same(found.weights("raw"), found.state["network"]) and same(found.weights(), found.state["ema"]["average"])
+    with pytest.raises(RequestError, match="--weights is best; this run has raw, ema"):
+        found.weights("best")

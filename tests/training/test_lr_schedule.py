@@ -15,12 +15,12 @@ def test_warmup_is_linear_and_its_last_update_runs_at_the_peak():
     assert values == pytest.approx([0.05 * n for n in range(1, 11)])
 
 
-def test_cosine_falls_through_half_the_peak_to_the_final_fraction():
-    settings = dict(peak=2.0, warmup_steps=100, total_steps=1100, final_fraction=0.1)
+def test_cosine_falls_through_half_the_peak_to_zero():
+    settings = dict(peak=2.0, warmup_steps=100, total_steps=1100)
     assert learning_rate(100, **settings) == pytest.approx(2.0)
-    assert learning_rate(600, **settings) == pytest.approx(2.0 * 0.55)
-    assert learning_rate(350, **settings) == pytest.approx(2.0 * (0.1 + 0.9 * (1 + math.sqrt(0.5)) / 2))
-    assert learning_rate(1100, **settings) == learning_rate(5000, **settings) == pytest.approx(0.2)
+    assert learning_rate(600, **settings) == pytest.approx(1.0)
+    assert learning_rate(350, **settings) == pytest.approx(1 + math.sqrt(0.5))
+    assert learning_rate(1100, **settings) == learning_rate(5000, **settings) == pytest.approx(0.0)
 
 
 def test_area_under_warmup_and_cosine_is_the_closed_form():
@@ -30,14 +30,13 @@ def test_area_under_warmup_and_cosine_is_the_closed_form():
     assert sum(values) == pytest.approx(peak * ((warmup + 1) / 2 + (total - warmup) / 2 + 0.5), rel=1e-9)
 
 
-def test_constant_stays_and_zero_warmup_starts_at_the_peak():
-    assert rates(5, peak=0.3, warmup_steps=0, total_steps=5, schedule="constant") == [0.3] * 5
+def test_zero_warmup_starts_at_the_peak():
     assert learning_rate(0, peak=0.3, warmup_steps=0, total_steps=5) == pytest.approx(0.3)
 
 
 def test_a_weight_travels_as_far_as_the_updates_say_not_the_epochs():
     """Stepping the schedule once per epoch of 25 batches would cover a few hundredths of this way."""
-    settings = dict(peak=0.1, warmup_steps=20, total_steps=100, schedule="constant")
+    settings = dict(peak=0.1, warmup_steps=20, total_steps=100)
     weight = torch.zeros(1, requires_grad=True)
     optimizer = torch.optim.SGD([weight], lr=1.0)
     done = 0
@@ -48,11 +47,9 @@ def test_a_weight_travels_as_far_as_the_updates_say_not_the_epochs():
             (-weight).sum().backward()
             optimizer.step()
             done += 1
-    assert weight.item() == pytest.approx(0.1 * (21 / 2 + 80), rel=1e-5)
+    assert weight.item() == pytest.approx(0.1 * (21 / 2 + 80 / 2 + 0.5), rel=1e-5)
 
 
 def test_wrong_arguments_are_refused():
     with pytest.raises(ValueError, match="step is -1"):
         learning_rate(-1, peak=1, warmup_steps=0, total_steps=1)
-    with pytest.raises(ValueError, match="'linear'"):
-        learning_rate(3, peak=1, warmup_steps=0, total_steps=1, schedule="linear")

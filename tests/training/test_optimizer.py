@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from mdgen.config import TrainingConfig
+from mdgen.config import DiffusionTrainingConfig, TrainingConfig
 from mdgen.models import UNet
 from mdgen.training.optimizer import hidden_convolutions, make_optimizer, orthogonalised
 
@@ -16,13 +16,13 @@ def test_weight_decay_falls_on_matrices_only():
     assert {p.shape for p in decayed["params"]} == {(4, 2, 3, 3), (5, 3)} and len(plain["params"]) == 4
 
 
-def small_unet(change_dim=0):
+def small_unet():
     torch.manual_seed(0)
-    return UNet(4, num_users=3, channels=(8, 16), blocks=1, embedding_dim=16, change_dim=change_dim)
+    return UNet(4, num_users=3, channels=(8, 16), blocks=1, embedding_dim=16)
 
 
 def muon(network, **options):
-    return make_optimizer(network, TrainingConfig(optimizer="muon", **options))
+    return make_optimizer(network, DiffusionTrainingConfig(optimizer="muon", **options))
 
 
 @pytest.mark.parametrize("shape", [(6, 40), (40, 6), (12, 12)])
@@ -43,7 +43,7 @@ def test_orthogonalised_does_not_know_the_scale_and_leaves_nothing_nothing():
 
 
 def test_hidden_convolutions_are_those_within_the_blocks():
-    network = small_unet(change_dim=2)
+    network = small_unet()
     names = {id(p): name for name, p in network.named_parameters()}
     expected = {name for name, p in network.named_parameters()
                 if p.ndim == 4 and name.split(".")[0] in ("down", "middle", "up")}
@@ -103,7 +103,7 @@ def test_muon_is_not_slowed_by_directions_whose_gradients_are_small():
     def error(**options):
         torch.manual_seed(0)
         layer = OneConvolution(8, 8, 1)
-        optimizer = make_optimizer(layer, TrainingConfig(learning_rate=0.02, weight_decay=0.0, **options))
+        optimizer = make_optimizer(layer, DiffusionTrainingConfig(learning_rate=0.02, weight_decay=0.0, **options))
         for _ in range(300):
             loss = (layer.hidden(x[:, :, None, None])[..., 0, 0] - x @ target.T).square().mean()
             optimizer.zero_grad()

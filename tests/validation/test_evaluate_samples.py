@@ -13,8 +13,8 @@ from mdgen.config import Config, DataConfig, EvaluationConfig
 from mdgen.data.splits import Split
 from mdgen.data.user_folders import UserFolders
 from mdgen.errors import RequestError
-from mdgen.runs.folder import RunFolder, Users
 from mdgen.runs.draw import Row, write_manifest
+from mdgen.runs.folder import RunFolder, Users
 from mdgen.validation.evaluate_samples import evaluate_samples, summary
 
 ROWS = {"ID_1": 8, "ID_2": 20, "ID_10": 32}   # where each user's stripe lies
@@ -38,8 +38,7 @@ def run(tmp_path_factory):
     write_users(folder / "real", ROWS)
     config = Config(data=DataConfig(height=48, width=48, validation_fraction=0.3),
                     evaluation=EvaluationConfig(
-                        classifier_steps=40, classifier_learning_rate=5e-3, siamese_steps=60, siamese_users=3,
-                        siamese_learning_rate=5e-3, usefulness_seeds=0))
+                        classifier_steps=60, siamese_steps=80, usefulness_seeds=0))
     return RunFolder.create_or_resume(folder / "run", config,
                                       Users(list(ROWS), str(folder / "real"), "intensity", "gray"))
 

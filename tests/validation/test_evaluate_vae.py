@@ -14,14 +14,14 @@ from mdgen.config import Config, DataConfig, EvaluationConfig, VAEConfig
 from mdgen.data.splits import Split
 from mdgen.data.user_folders import UserFolders
 from mdgen.errors import RequestError
-from mdgen.losses.perceptual import WEIGHTS_VARIABLE, LPIPS
+from mdgen.losses.perceptual import LPIPS, WEIGHTS_VARIABLE
+from mdgen.runs.checkpoint import RunState
 from mdgen.runs.folder import RunFolder, Users
 from mdgen.training.log import read_log
-from mdgen.runs.checkpoint import RunState
 from mdgen.validation.evaluate_vae import evaluate_vae, vae_summary
 
 ROWS = {"ID_1": 8, "ID_2": 20, "ID_10": 32}   # where each user's stripe lies
-JUDGE = EvaluationConfig(classifier_steps=40, classifier_learning_rate=5e-3)
+JUDGE = EvaluationConfig(classifier_steps=60)
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,9 @@ from scipy.ndimage import gaussian_filter
 from mdgen.data.image_axes import ImageAxes
 from mdgen.radar import Walker, draw_recording, walking_spectrogram
 from mdgen.radar.simulation import PROFILES
-from mdgen.validation.judges.features import JudgedSet
 from mdgen.validation.image_measures import UNITS, image_measures
-from mdgen.validation.physics import random_pairs, physics
+from mdgen.validation.judges.features import JudgedSet
+from mdgen.validation.physics import physics, random_pairs
 
 AXES = ImageAxes(-1.5, 6.0, 2.2)
 WALKERS = [Walker(height=1.6, speed=1.05), Walker(height=1.75, speed=1.25), Walker(height=1.85, speed=1.5)]

@@ -8,8 +8,18 @@ from scipy.stats import fisher_exact, kstest, mannwhitneyu
 
 from mdgen.data.copies import INDEPENDENT_GAP
 from mdgen.validation.judges.features import JudgedSet
-from mdgen.validation.statistical_tests import (MMD, apart, compared, fisher_less, holm, mmd_statistic, permutation_p,
-                                                rank_sum_statistic, relabellings, user_tests)
+from mdgen.validation.statistical_tests import (
+    MMD,
+    apart,
+    compared,
+    fisher_less,
+    holm,
+    mmd_statistic,
+    permutation_p,
+    rank_sum_statistic,
+    relabellings,
+    user_tests,
+)
 
 DIM = 4
 

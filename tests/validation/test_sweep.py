@@ -11,10 +11,10 @@ from mdgen.data.image_axes import find_axes
 from mdgen.errors import RequestError
 from mdgen.runs.folder import RunFolder
 from mdgen.validation.evaluate_samples import judge_sets
-from mdgen.validation.judges.features import judge_images
 from mdgen.validation.image_sets import read_sets
-from mdgen.validation.sweep import best, parse_interval
+from mdgen.validation.judges.features import judge_images
 from mdgen.validation.judges.user_classifier import train_judge
+from mdgen.validation.sweep import best, parse_interval
 
 FLAGS = ["--samples-per-user", "3"]
 
@@ -96,9 +96,10 @@ def test_intervals_are_read_as_two_shares():
 
 
 @pytest.mark.parametrize("argv, words", [
-    (["sweep", "--intervals", "0.7-0.1"], "guidance_interval is [0.7, 0.1]"),
+    (["sweep", "--intervals", "0.7-0.1"], "cfg_interval is [0.7, 0.1]"),
     (["sweep", "--samples-per-user", "1"], "--samples-per-user is 1"),
-    (["sweep", "--guidance", "classifier"], "run train.py classifier"),
+    (["sweep", "--vary", "classifier"], "run train.py classifier"),
+    (["sweep", "--vary", "autoguidance", "--intervals", "0-0.5"], "--intervals is for classifier-free guidance"),
     (["sweep", "--fake", "x"], "--fake is not for evaluate.py sweep"),
     (["samples", "--scales", "2"], "--scales is not for evaluate.py samples")])
 def test_what_a_sweep_cannot_do_is_refused_before_work(trained, run_script, line_of, argv, words):

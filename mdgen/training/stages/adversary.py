@@ -1,33 +1,36 @@
-"""The second player of a stage whose decoder shall also look real: a patch discriminator that trains beside it."""
+"""A patch discriminator that trains beside a decoder whose images shall also look real."""
 
 import torch
 
-from mdgen.config import AdversaryConfig
 from mdgen.losses.adversarial import adversarial_pull, hinge_loss, ramp
 from mdgen.models import PatchDiscriminator
 
+WIDTH, DEPTH = 32, 2   # it judges patches of 34 pixels
+RAMP = 0.1             # share of the steps
+
 
 class Adversary:
-    """Tells real images from decoded ones, from `first_step` on, and pulls the decoder later than that.
+    """Tells real images from decoded ones, and pulls the decoder.
 
-    The loop trains `network` by `loss` after every step of the task that owns this; the task calls `pull` in its own
-    loss. The discriminator first learns alone, for the share `ramp` of all steps; then its pull rises from 0 over as
-    many steps again: a fresh one knows nothing, and would break what the decoder has learnt.
+    weight: length of its gradient over that of the other image losses. The loop trains `network` by `loss` after every
+    step of the task that owns this; the task calls `pull` in its own loss. The discriminator first learns alone, for a
+    tenth of all steps; then its pull rises from 0 over as many steps again: a fresh one knows nothing, and would break
+    what the decoder has learnt.
     """
 
     name = "adversary"
+    learning_rate = 1e-3   # constant: it must keep up with a decoder that changes
 
-    def __init__(self, config: AdversaryConfig, channels: int, steps: int, device):
-        self.config, self.length = config, max(int(config.ramp * steps), 1)
-        self.first_step, self.learning_rate = int(config.start * steps), config.learning_rate
-        self.network = PatchDiscriminator(channels, config.width, config.depth)
+    def __init__(self, weight: float, channels: int, steps: int, device):
+        self.weight, self.length = weight, max(int(RAMP * steps), 1)
+        self.network = PatchDiscriminator(channels, WIDTH, DEPTH)
         self.network.to(device, memory_format=torch.channels_last)
         self.pair = None   # real and decoded images of the micro-batch at hand
 
     def pull(self, images, decoded, reconstruction_loss, last_weight, step: int):
         """The decoder's adversarial loss and its metrics; images, decoded: [B, C, H, W] in about [-1, 1]."""
         self.pair = images, decoded.detach()
-        share = self.config.weight * ramp(step, self.first_step + self.length, self.length)
+        share = self.weight * ramp(step, self.length, self.length)
         if share == 0:
             return 0.0, {}
         loss, weight = adversarial_pull(self.network, decoded, reconstruction_loss, last_weight, share)

@@ -5,20 +5,19 @@ from pathlib import Path
 
 import torch
 
-from mdgen.data.copies import CopyRate
-from mdgen.data.latents import LatentCache, encode_latents
-from mdgen.data.image_io import save_rows
-from mdgen.data.splits import Split
-from mdgen.data.transforms import apply_changes, draw_changes
-from mdgen.diffusion.generate import generate, image_seed
-from mdgen.diffusion.guidance import without_guide
-from mdgen.diffusion.objective import Denoiser, diffusion_loss, make_schedule
-from mdgen.errors import RequestError
-from mdgen.runs.folder import RunFolder
 from mdgen import distributed
+from mdgen.data.copies import CopyRate
+from mdgen.data.image_io import save_rows
+from mdgen.data.latents import LatentCache, encode_latents
+from mdgen.data.splits import Split
+from mdgen.diffusion.generate import generate
+from mdgen.diffusion.objective import NetworkDenoiser, diffusion_loss, make_schedule
+from mdgen.errors import RequestError
+from mdgen.files import named_seed
+from mdgen.runs.folder import RunFolder
 from mdgen.training.gradient_checkpointing import checkpointed
-from mdgen.training.stages.warm_start import take_unet
-from mdgen.training.loop import step_seed, train
+from mdgen.training.loop import train
+from mdgen.training.stages.warm_start import warm_start_unet
 
 PREVIEW_USERS = 10
 PREVIEW_IMAGES = 3
@@ -63,54 +62,33 @@ class DiffusionTask:
             self.network.run_block = checkpointed
 
     def loss(self, indices, generator):
-        draws = torch.Generator().manual_seed(generator.initial_seed())
-        latents, change = self.cache.draw(indices, draws).to(self.device), None
-        if self.config.augments:
-            latents, change = self.augmented(indices, latents, draws)
+        latents = self.cache.draw(indices, torch.Generator().manual_seed(generator.initial_seed()))
+        latents = latents.to(self.device, memory_format=torch.channels_last)                # [B, c, h, w]
         users = self.cache.users[indices].to(self.device)
-        latents = latents.contiguous(memory_format=torch.channels_last)
-        loss, error = diffusion_loss(self.network, self.schedule, self.config, latents, users, generator, change)
+        loss, error = diffusion_loss(self.network, self.schedule, self.config, latents, users, generator)
         return loss, {"error": error.mean()}
-
-    @torch.no_grad()
-    def augmented(self, indices, latents, generator):
-        """The latents [B, c, h, w], those of changed images in the place of some, and the changes [B, 2].
-
-        Encoded at every step: 6 % of the arithmetic of a training step in preset small, if all were changed.
-        """
-        amounts = {"gain": self.config.augment_gain, "max_shift": self.config.augment_shift}
-        change = draw_changes(len(indices), generator, share=self.config.augment_share, **amounts)
-        rows = change.any(dim=1).nonzero()[:, 0]
-        if len(rows):
-            images = apply_changes(self.split.train_images(indices[rows]), change[rows], **amounts)
-            with torch.autocast(self.device.type, enabled=False):   # as precise as the cached latents
-                mean, log_variance = self.vae.encode(images.to(self.device))
-            noise = torch.randn(mean.shape, generator=generator).to(mean)
-            drawn = self.statistics.normalise(mean + (0.5 * log_variance).exp() * noise)
-            latents = latents.index_copy(0, rows.to(self.device), drawn)
-        return latents, change.to(self.device)
 
     @torch.inference_mode()
     def validate(self, network) -> dict:
-        """Errors on held-out latents and on as many training ones, and how many drawn images are copies."""
-        rows = self.rows_like_held_out()
+        """Errors on held-out latents and on as many training ones, and how many generated images are copies."""
+        rows = self.matched_training_rows()
         found = {"error": self.error(network, *held_out_latents(self.vae, self.statistics, self.split, self.device)),
                  "error_on_training": self.error(network, self.cache.means[rows], self.cache.users[rows])}
-        self.drawn = self.draw(network)
-        users = torch.arange(self.drawn.shape[1]).repeat(len(self.drawn))
-        rate = self.copies.rate(self.drawn.flatten(0, 1).cpu().numpy(), users.numpy())
+        self.generated = self.generate(network)
+        users = torch.arange(self.generated.shape[1]).repeat(len(self.generated))
+        rate = self.copies.rate(self.generated.flatten(0, 1).cpu().numpy(), users.numpy())
         return found if rate is None else {**found, "copy_rate": rate}
 
     def error(self, network, latents, users) -> float:
         """The unweighted error, uniform in time; the same times and noise at every call."""
-        generator = torch.Generator(self.device).manual_seed(step_seed(self.run.config.seed, -1))
-        plain = replace(self.config, label_dropout=0.0, noise_levels="uniform")
+        generator = torch.Generator(self.device).manual_seed(named_seed(self.run.config.seed, -1))
+        plain = replace(self.config, label_dropout=0.0)
         batches = list(zip(latents.to(self.device).split(64), users.to(self.device).split(64)))
         errors = [diffusion_loss(network, self.schedule, plain, z, u, generator)[1]
                   for _ in range(4) for z, u in batches]
         return float(torch.cat(errors).mean())
 
-    def rows_like_held_out(self):
+    def matched_training_rows(self):
         """Training rows, evenly spaced, as many of every user as are held out: the user of each row is the same."""
         rows = []
         for user, count in enumerate(torch.bincount(self.split.validation_users).tolist()):
@@ -118,23 +96,23 @@ class DiffusionTask:
             rows.append(own[torch.linspace(0, len(own) - 1, count).round().long()])
         return torch.cat(rows)
 
-    def draw(self, network):
+    def generate(self, network):
         """PREVIEW_IMAGES of each of the first users, at the run's sampling settings: [rows, users, C, H, W].
 
         Guidance other than classifier-free is left out: what it needs may not be there before the training's end.
         """
-        sampling = without_guide(self.run.config.sampling)
+        sampling = self.run.config.sampling.without_guides
         names = self.run.users.names[:PREVIEW_USERS]
         users = torch.arange(len(names), device=self.device)
-        denoiser = Denoiser(network, self.schedule, self.config.prediction)
-        seeds = [[image_seed(self.run.config.seed, name, index) for name in names] for index in range(PREVIEW_IMAGES)]
-        return torch.stack([generate(denoiser, self.vae, self.statistics, self.schedule, sampling, users, row,
-                                     self.run.latent_shape) for row in seeds])
+        denoiser = NetworkDenoiser(network, self.schedule, self.config.prediction)
+        seeds = [[named_seed(self.run.config.seed, name, index) for name in names] for index in range(PREVIEW_IMAGES)]
+        return torch.stack([generate(denoiser, self.vae, self.statistics, sampling, users, row, self.run.latent_shape)
+                            for row in seeds])
 
     def preview(self, network, path: Path) -> None:
-        """Per user one real held-out image, and below it the images that `validate` has drawn."""
+        """Per user one real held-out image, and below it the images that `validate` has generated."""
         real = self.split.one_per_user()[:PREVIEW_USERS]
-        save_rows([real, *self.drawn], path, self.run.users.colormap)
+        save_rows([real, *self.generated], path, self.run.users.colormap)
 
 
 def train_diffusion(run: RunFolder, split: Split, device) -> None:
@@ -142,6 +120,6 @@ def train_diffusion(run: RunFolder, split: Split, device) -> None:
     vae, vae_hash = run.load_vae(device)
     cache = cache_latents(run, split, vae, vae_hash)
     task = DiffusionTask(run, split, vae, cache, device)
-    take_unet(run, task.network)
+    warm_start_unet(run, task.network)
     train(task, run.config.diffusion_training, run.path, seed=run.config.seed, device=device,
           bound_to=vae_hash)

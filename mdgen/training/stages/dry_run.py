@@ -6,23 +6,20 @@ Nothing is read but the user folders (if given), and nothing is written.
 import resource
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 import torch
 
-from mdgen.config import AdversaryConfig, Config, TrainingConfig
+from mdgen.config import Config, TrainingConfig
 from mdgen.data.latents import LatentCache, LatentStatistics
-from mdgen.diffusion.objective import Denoiser
-from mdgen.losses.perceptual import LPIPS, classifier_distance
-from mdgen.models import UserClassifier
+from mdgen.diffusion.objective import NetworkDenoiser
 from mdgen.runs.folder import RunFolder, Users, listing
-from mdgen.training.stages.diffusion import DiffusionTask
 from mdgen.training.gradient_checkpointing import checkpointed
-from mdgen.training.stages.image_loss import ImageLoss, new_adversary
-from mdgen.training.stages.joint import JointTask
 from mdgen.training.log import duration
 from mdgen.training.loop import TrainingState, optimiser_step
+from mdgen.training.stages.diffusion import DiffusionTask
+from mdgen.training.stages.image_loss import joint_image_loss, vae_image_loss
+from mdgen.training.stages.joint import JointTask
 from mdgen.training.stages.vae import VAETask
 
 ASSUMED_USERS = 10
@@ -53,7 +50,7 @@ def assumed_users(config: Config) -> int:
     """How many users a run without a data folder has: for the demo those it would simulate."""
     if config.preset != "demo":
         return ASSUMED_USERS
-    from mdgen.data.demo import NUM_USERS   # the simulator loads only for those who need it
+    from mdgen.data.demo import NUM_USERS  # the simulator loads only for those who need it
     return NUM_USERS
 
 
@@ -68,21 +65,10 @@ class RandomImages:
 
 
 def vae_task(run: RunFolder, image, device) -> VAETask:
-    config, vae = run.config.vae, run.new_vae().to(device, memory_format=torch.channels_last)
+    vae = run.new_vae().to(device, memory_format=torch.channels_last)
     vae.run_block = checkpointed if run.config.vae_training.gradient_checkpointing else vae.run_block
-    loss = image_loss(run, config.perceptual_weight, config.adversary, run.config.vae_training, device)
-    return VAETask(run, RandomImages(image, run.config.vae_training.batch_size), vae, loss, device)
-
-
-def image_loss(run: RunFolder, perceptual_weight: float, adversary: AdversaryConfig, training: TrainingConfig, device):
-    """The losses of a stage's images, with untrained networks where they have any."""
-    config, channels, distance = run.config.vae, run.image_channels, None
-    if perceptual_weight and config.perceptual in ("auto", "classifier"):
-        distance = partial(classifier_distance, UserClassifier(channels, len(run.users.names)).to(device))
-    elif perceptual_weight:
-        distance = LPIPS(config.perceptual.removeprefix("lpips_")).to(device)
-    return ImageLoss(config.reconstruction, distance, perceptual_weight,
-                     new_adversary(adversary, channels, training.steps, device))
+    images = RandomImages(image, run.config.vae_training.batch_size)
+    return VAETask(run, images, vae, vae_image_loss(run, device, trained=False), device)
 
 
 def diffusion_task(run: RunFolder, image, device) -> DiffusionTask:
@@ -95,13 +81,12 @@ def diffusion_task(run: RunFolder, image, device) -> DiffusionTask:
 
 
 def joint_task(run: RunFolder, image, device) -> JointTask:
-    training, joint = run.config.joint_training, run.config.joint
     diffusion = diffusion_task(run, image, device)
-    denoiser = Denoiser(diffusion.network, diffusion.schedule, run.config.diffusion.prediction)
-    loss = image_loss(run, joint.perceptual_weight, joint.adversary, training, device)
-    if training.gradient_checkpointing:
+    denoiser = NetworkDenoiser(diffusion.network, diffusion.schedule, run.config.diffusion.prediction)
+    if run.config.joint_training.gradient_checkpointing:
         diffusion.vae.run_block = diffusion.network.run_block = checkpointed
-    return JointTask(run, diffusion.split, diffusion.vae, denoiser, diffusion.cache, loss, device)
+    return JointTask(run, diffusion.split, diffusion.vae, denoiser, diffusion.cache,
+                     joint_image_loss(run, device), device)
 
 
 def stage_line(task, config: TrainingConfig, device) -> str:
@@ -120,7 +105,7 @@ def stage_line(task, config: TrainingConfig, device) -> str:
         seconds = time.perf_counter() - began
     parameters = sum(p.numel() for p in task.network.parameters())
     return (f"{task.name:<12}{parameters / 1e6:.2f} M parameters   {config.steps} steps of {config.batch_size} x "
-            f"{config.accumulation} images   precision {state.player.precision.mode}   {seconds:.2f} s a step, about "
+            f"{config.accumulation} images   precision {state.main.precision.mode}   {seconds:.2f} s a step, about "
             f"{duration(seconds * config.steps)} in all   peak memory {peak_memory_gib(device):.2f} GiB")
 
 

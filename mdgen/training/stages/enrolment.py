@@ -11,22 +11,22 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from mdgen import distributed
 from mdgen.config import TrainingConfig
+from mdgen.data.image_io import save_rows, to_floats
 from mdgen.data.latents import encode_latents
-from mdgen.data.image_io import save_rows
 from mdgen.data.splits import digests
 from mdgen.data.user_folders import read_folder
-from mdgen.diffusion.generate import generate, image_seed
-from mdgen.diffusion.guidance import without_guide
-from mdgen.diffusion.objective import Denoiser, diffusion_loss
-from mdgen.runs.enrolled import Enrolment, check_new_name, enrolment_folder
+from mdgen.diffusion.generate import generate
+from mdgen.diffusion.objective import NetworkDenoiser, diffusion_loss
 from mdgen.errors import RequestError
-from mdgen.runs.pipeline import Generator, load_generator
-from mdgen.models.unet import WithUsers
+from mdgen.files import named_seed
+from mdgen.models.unet import UNetWithExtraUsers
+from mdgen.runs.enrolled import Enrolment, check_new_name, enrolment_folder
 from mdgen.runs.folder import RunFolder
-from mdgen import distributed
+from mdgen.runs.pipeline import GenerationPipeline, load_pipeline
 from mdgen.training.gradient_checkpointing import checkpointed
-from mdgen.training.loop import step_seed, train
+from mdgen.training.loop import train
 
 MIN_IMAGES = 2
 PREVIEW_IMAGES = 8
@@ -35,18 +35,18 @@ PREVIEW_IMAGES = 8
 class EmbeddingTask:
     """Denoise a new person's latents, [N, c, h, w] on the run's scale; validate beside the users that there are.
 
-    images: [N, C, H, W] in [-1, 1]; generator: the run's `Generator`. The network is an entry of
-    `WithUsers`: the mean user's embedding, and for every stage an addition that starts at 0.
+    images: [N, C, H, W] in [-1, 1]; pipeline: of the run. The network is an entry of
+    `UNetWithExtraUsers`: the mean user's embedding, and for every stage an addition that starts at 0.
     """
 
-    def __init__(self, generator: Generator, name: str, images, device):
-        self.run, self.name, self.images, self.device = generator.run, name, images, device
-        self.vae, self.denoiser, self.statistics = generator.vae, generator.denoiser, generator.statistics
+    def __init__(self, pipeline: GenerationPipeline, name: str, images, device):
+        self.run, self.name, self.images, self.device = pipeline.run, name, images, device
+        self.vae, self.denoiser, self.statistics = pipeline.vae, pipeline.denoiser, pipeline.statistics
         self.unet, self.num_samples = self.denoiser.network.requires_grad_(False), len(images)
         self.user = self.unet.num_users + 1   # behind the null user
         self.config = replace(self.run.config.diffusion, label_dropout=0.0)   # the null user learns nothing here
         self.cache = encode_latents(self.vae, lambda rows: images[rows], torch.full((len(images),), self.user), [name],
-                                    generator.weights_hash, statistics=self.statistics)
+                                    pipeline.weights_hash, statistics=self.statistics)
         mean = self.unet.user_embedding.weight[:self.unet.num_users].mean(dim=0, keepdim=True)
         rows = torch.cat([mean, mean.new_zeros(self.unet.num_stages, mean.shape[1])])
         self.network = nn.Embedding.from_pretrained(rows, freeze=False)
@@ -60,7 +60,7 @@ class EmbeddingTask:
         """`diffusion_loss` of latents [B, c, h, w] taken for those of one user, known or new."""
         users = torch.full((len(latents),), user, device=self.device)
         latents = latents.to(self.device, memory_format=torch.channels_last)
-        unet = WithUsers(self.unet, network.weight[None])
+        unet = UNetWithExtraUsers(self.unet, network.weight[None])
         return diffusion_loss(unet, self.denoiser.schedule, self.config, latents, users, generator)
 
     @torch.inference_mode()
@@ -68,22 +68,22 @@ class EmbeddingTask:
         """The unweighted error on the images themselves, at fixed times and noise, as the new user and as the known
         one that fits best."""
         def error(user: int) -> float:
-            generator = torch.Generator(self.device).manual_seed(step_seed(self.run.config.seed, -1))
+            generator = torch.Generator(self.device).manual_seed(named_seed(self.run.config.seed, -1))
             return float(torch.cat([self.denoise(network, latents, user, generator)[1] for _ in range(4)
                                     for latents in self.cache.means.split(64)]).mean())
 
         return {"error": error(self.user), "error_as_nearest_user": min(map(error, range(self.unet.num_users)))}
 
     def preview(self, network, path: Path) -> None:
-        """Real images, and drawn ones below them."""
+        """Real images, and generated ones below them."""
         real = self.images[:PREVIEW_IMAGES]
-        unet = WithUsers(self.unet, network.weight[None])
-        denoiser = Denoiser(unet, self.denoiser.schedule, self.denoiser.prediction)
-        seeds = [image_seed(self.run.config.seed, self.name, index) for index in range(len(real))]
+        unet = UNetWithExtraUsers(self.unet, network.weight[None])
+        denoiser = NetworkDenoiser(unet, self.denoiser.schedule, self.denoiser.prediction)
+        seeds = [named_seed(self.run.config.seed, self.name, index) for index in range(len(real))]
         users = torch.full((len(real),), self.user, device=self.device)
-        drawn = generate(denoiser, self.vae, self.statistics, denoiser.schedule,
-                         without_guide(self.run.config.sampling), users, seeds, self.run.latent_shape)
-        save_rows([real, drawn], path, self.run.users.colormap)
+        generated = generate(denoiser, self.vae, self.statistics, self.run.config.sampling.without_guides, users, seeds,
+                             self.run.latent_shape)
+        save_rows([real, generated], path, self.run.users.colormap)
 
 
 def enroll(run: RunFolder, images_dir: Path, name: str | None, training: TrainingConfig, device) -> str:
@@ -100,12 +100,12 @@ def enroll(run: RunFolder, images_dir: Path, name: str | None, training: Trainin
     if len(pixels) < MIN_IMAGES:
         raise RequestError(f"{images_dir} has {len(pixels)} image; expected at least {MIN_IMAGES}, better 5 to 20")
     run.require_finished("diffusion")
-    generator = load_generator(run, device, guided=False)
-    asked = Enrolment(str(Path(images_dir).resolve()), digests(pixels), generator.weights_hash, training)
+    pipeline = load_pipeline(run, device, guided=False)
+    asked = Enrolment(str(Path(images_dir).resolve()), digests(pixels), pipeline.weights_hash, training)
     check_same_enrolment(folder, Enrolment.read(folder), asked)
     if distributed.is_main():
         asked.write(folder)
-    task = EmbeddingTask(generator, name, pixels.float() / 127.5 - 1, device)
+    task = EmbeddingTask(pipeline, name, to_floats(pixels), device)
     if training.gradient_checkpointing:
         task.unet.run_block = checkpointed
     train(task, training, folder.parent, seed=run.config.seed, device=device, bound_to=asked.weights)

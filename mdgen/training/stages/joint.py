@@ -2,7 +2,7 @@
 
 A decoder trained on encoded images has never seen what sampling gives it: latents that are off by a little everywhere.
 Here it decodes, for half of every batch, latents that the UNet has cleaned of moderate noise, and must still meet the
-image: pixels, perceptual distance, adversary. The gradient goes through both networks, beside the UNet's usual loss
+image: pixels, texture, adversary. The gradient goes through both networks, beside the UNet's usual loss
 on all noise levels. The encoder and the latents stay as they are. The results are new weights in RUN/joint/; those of
 the stages before are never touched, so that deleting the folder undoes all of it.
 """
@@ -11,19 +11,19 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from mdgen.data.latents import LatentCache
 from mdgen.data.splits import Split
-from mdgen.diffusion.objective import Denoiser, diffusion_loss, make_schedule
-from mdgen.runs.pipeline import joint_hash
-from mdgen.losses.autoencoder import reconstruction_error
+from mdgen.diffusion.objective import NetworkDenoiser, diffusion_loss, make_schedule
 from mdgen.losses.texture import texture_distance
-from mdgen.runs.folder import RunFolder
-from mdgen.training.stages.diffusion import DiffusionTask, cache_latents
-from mdgen.training.gradient_checkpointing import checkpointed
-from mdgen.training.stages.image_loss import ImageLoss, new_image_loss
-from mdgen.training.loop import train
 from mdgen.runs.checkpoint import weights_hash
+from mdgen.runs.folder import RunFolder
+from mdgen.runs.pipeline import joint_hash
+from mdgen.training.gradient_checkpointing import checkpointed
+from mdgen.training.loop import train
+from mdgen.training.stages.diffusion import DiffusionTask, cache_latents
+from mdgen.training.stages.image_loss import ImageLoss, joint_image_loss
 
 
 class JointTask:
@@ -31,7 +31,7 @@ class JointTask:
 
     name = "joint"
 
-    def __init__(self, run: RunFolder, split: Split, vae, denoiser: Denoiser, cache: LatentCache,
+    def __init__(self, run: RunFolder, split: Split, vae, denoiser: NetworkDenoiser, cache: LatentCache,
                  image_loss: ImageLoss, device):
         self.split, self.cache, self.device = split, cache, device
         self.config, self.schedule = run.config, make_schedule(run.config.diffusion)
@@ -58,10 +58,9 @@ class JointTask:
         look, metrics = self.image_loss(decoded[:half], images[:half], vae.decoder[-1].weight, self.step)
         kept = decoded.new_zeros(())
         if half < len(images):   # a micro-batch of one has no other half
-            kept = reconstruction_error(decoded[half:], images[half:], self.config.vae.reconstruction)
+            kept = F.mse_loss(decoded[half:], images[half:])
         texture = texture_distance(decoded[:half], images[:half])
-        joint = self.config.joint
-        loss = denoising + joint.image_weight * (look + kept + joint.texture_weight * texture)
+        loss = denoising + look + kept + self.config.joint.texture_weight * texture
         return loss, {"error": error.mean(), "kept": kept.detach(), "texture": texture.detach(), **metrics}
 
     def clean(self, latents, users, generator):
@@ -69,7 +68,7 @@ class JointTask:
         highest = max(int(self.config.joint.noise_limit * self.schedule.num_timesteps), 1)
         t = torch.randint(highest, users.shape, generator=generator, device=self.device)
         noise = torch.randn(latents.shape, generator=generator, device=self.device)
-        denoiser = Denoiser(self.network["unet"], self.schedule, self.config.diffusion.prediction)
+        denoiser = NetworkDenoiser(self.network["unet"], self.schedule, self.config.diffusion.prediction)
         return denoiser(self.schedule.add_noise(latents, noise, t), t, users)
 
     def validate(self, network) -> dict:
@@ -80,11 +79,6 @@ class JointTask:
         self.as_diffusion.preview(network["unet"], path)
 
 
-def joint_image_loss(run: RunFolder, split: Split, device) -> ImageLoss:
-    joint = run.config.joint
-    return new_image_loss(run, split, joint.perceptual_weight, joint.adversary, run.config.joint_training.steps, device)
-
-
 def train_joint(run: RunFolder, split: Split, device) -> None:
     """Train (or resume) the joint stage of a run whose VAE and UNet are trained, from their averaged weights."""
     vae, vae_hash = run.load_vae(device)
@@ -93,7 +87,7 @@ def train_joint(run: RunFolder, split: Split, device) -> None:
     bound_to = joint_hash(run, weights_hash(vae_hash, denoiser.network))
     cache = cache_latents(run, split, vae, vae_hash)
     torch.manual_seed(run.config.seed)   # of the adversary's first weights
-    task = JointTask(run, split, vae, denoiser, cache, joint_image_loss(run, split, device), device)
+    task = JointTask(run, split, vae, denoiser, cache, joint_image_loss(run, device), device)
     if run.config.joint_training.gradient_checkpointing:
         vae.run_block = denoiser.network.run_block = checkpointed
     train(task, run.config.joint_training, run.path, seed=run.config.seed, device=device, bound_to=bound_to)

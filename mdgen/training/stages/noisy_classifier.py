@@ -11,13 +11,14 @@ from torch.nn import functional as F
 from mdgen.data.splits import Split
 from mdgen.diffusion.guidance import NoisyClassifier
 from mdgen.diffusion.objective import make_schedule
+from mdgen.files import named_seed
 from mdgen.runs.folder import RunFolder
-from mdgen.training.stages.diffusion import cache_latents, held_out_latents
 from mdgen.training.gradient_checkpointing import checkpointed
-from mdgen.training.loop import step_seed, train
+from mdgen.training.loop import train
+from mdgen.training.stages.diffusion import cache_latents, held_out_latents
 
 
-class GuideTask:
+class NoisyClassifierTask:
     """Recognise the user of a training latent at a random noise level; validate on held-out ones, at fixed noise."""
 
     name = "classifier"
@@ -44,16 +45,16 @@ class GuideTask:
     @torch.inference_mode()
     def validate(self, network) -> dict:
         latents, users = held_out_latents(self.vae, self.cache.statistics.to(self.device), self.split, self.device)
-        generator = torch.Generator(self.device).manual_seed(step_seed(self.run.config.seed, -1))
+        generator = torch.Generator(self.device).manual_seed(named_seed(self.run.config.seed, -1))
         loss, metrics = self.recognise(network, latents.repeat(4, 1, 1, 1), users.repeat(4), generator)
         return {"loss": float(loss), "accuracy": float(metrics["accuracy"])}
 
     def preview(self, network, path: Path) -> None:
-        """A classifier draws nothing."""
+        """A classifier makes no images."""
 
 
-def train_classifier(run: RunFolder, split: Split, device) -> None:
+def train_noisy_classifier(run: RunFolder, split: Split, device) -> None:
     """Train (or resume) the classifier of noised latents of a run whose VAE is trained."""
     vae, vae_hash = run.load_vae(device)
-    task = GuideTask(run, split, vae, cache_latents(run, split, vae, vae_hash), device)
+    task = NoisyClassifierTask(run, split, vae, cache_latents(run, split, vae, vae_hash), device)
     train(task, run.config.classifier_training, run.path, seed=run.config.seed, device=device, bound_to=vae_hash)

@@ -1,25 +1,26 @@
-"""From a data folder to a trained run: read, split, train stage after stage."""
+"""From a data folder to a trained run: read, split, train the stages of everybody (enrolment has its own command)."""
 
 from dataclasses import replace
 from pathlib import Path
 
+from mdgen import distributed
 from mdgen.config import Config
 from mdgen.data.splits import Split
 from mdgen.data.user_folders import UserFolders, expect_users, list_users
 from mdgen.diffusion.objective import make_schedule
 from mdgen.errors import RequestError
-from mdgen.runs.folder import RunFolder, Users, read_config, refuse_file
-from mdgen import distributed
-from mdgen.training.stages.diffusion import train_diffusion
-from mdgen.training.stages.noisy_classifier import train_classifier
-from mdgen.training.stages.image_loss import resolve_perceptual
-from mdgen.training.stages.warm_start import check_source
-from mdgen.training.stages.joint import train_joint
+from mdgen.files import refuse_file
+from mdgen.runs.folder import RunFolder, Users, read_config
 from mdgen.training.log import ShowProgress
+from mdgen.training.stages.diffusion import train_diffusion
+from mdgen.training.stages.image_loss import resolve_perceptual
+from mdgen.training.stages.joint import train_joint
+from mdgen.training.stages.noisy_classifier import train_noisy_classifier
 from mdgen.training.stages.vae import train_vae
+from mdgen.training.stages.warm_start import check_source
 
 STAGES = {"vae": (train_vae,), "diffusion": (train_diffusion,), "joint": (train_joint,),
-          "classifier": (train_classifier,), "all": (train_vae, train_diffusion)}
+          "classifier": (train_noisy_classifier,), "all": (train_vae, train_diffusion)}
 
 
 def resolve_data_dir(config: Config, data_dir: Path | None, output_dir: Path) -> Path:
@@ -29,7 +30,7 @@ def resolve_data_dir(config: Config, data_dir: Path | None, output_dir: Path) ->
     if config.preset != "demo":
         raise RequestError(f"--data-dir is missing; --preset {config.preset} needs a folder with one folder of images "
                            "per user (only --preset demo simulates its own)")
-    from mdgen.data.demo import write_demo_users   # the simulator loads only for those who need it
+    from mdgen.data.demo import write_demo_users  # the simulator loads only for those who need it
 
     folder = output_dir / "demo_users"
     if distributed.is_main():
@@ -57,15 +58,12 @@ def open_run(config: Config, data_dir: Path | None, output_dir: Path, num_users:
         raise RequestError(f"--output-dir {output_dir} lies in the data folder {data_dir}, where the run would be "
                            "taken for a user; give a folder outside it")
     check_source(config, output_dir)
-    if config.sampling.by_early and not config.diffusion_training.snapshot_at:
-        raise RequestError("diffusion_training.snapshot_at is 0, so that there will be no early checkpoint for guidance "
-                           f"{config.sampling.guidance}; set it to 0.2, or sampling.guidance to another, such as free")
+    if config.sampling.autoguidance_scale != 1.0 and not config.diffusion_training.snapshot_at:
+        raise RequestError("diffusion_training.snapshot_at is 0, so that there will be no early checkpoint for "
+                           "autoguidance; set it to 0.2, or sampling.autoguidance_scale to 1")
     make_schedule(config.diffusion)   # refuses noise levels that float32 cannot tell apart
     config = with_perceptual(config, output_dir, lpips_weights)
     folders = read_users(config, resolve_data_dir(config, data_dir, output_dir), output_dir, num_users)
-    if config.diffusion.augment_gain and folders.channels == "rgb":
-        raise RequestError(f"diffusion.augment_gain is {config.diffusion.augment_gain}, but these images stay in "
-                           "colours, whose channels are no levels; set it to 0, or data.channels to intensity")
     split = Split.of(folders, config.data)   # before anything is written: it may refuse the data
     users = Users(folders.users, str(folders.root.resolve()), folders.channels, folders.colormap,
                   split.training_digests())

@@ -10,9 +10,11 @@ from mdgen.data.transforms import augment
 from mdgen.losses.autoencoder import kl_divergence
 from mdgen.runs.folder import RunFolder
 from mdgen.training.gradient_checkpointing import checkpointed
-from mdgen.training.stages.image_loss import ImageLoss, new_image_loss
-from mdgen.training.stages.warm_start import take_vae
 from mdgen.training.loop import train
+from mdgen.training.stages.image_loss import ImageLoss, vae_image_loss
+from mdgen.training.stages.warm_start import warm_start_vae
+
+AUGMENTATION = {"gain": 0.1, "max_shift": 3}   # of the range [0, 1], and columns
 
 
 class VAETask:
@@ -26,14 +28,13 @@ class VAETask:
         self.image_loss, self.opponents = image_loss, image_loss.opponents
 
     def loss(self, indices, generator):
-        config = self.run.config.vae
         images = self.split.train_images(indices).to(self.device)                 # [B, C, H, W]
-        images = augment(images, generator, gain=config.augment_gain, max_shift=config.augment_shift)
+        images = augment(images, generator, **AUGMENTATION)
         images = images.contiguous(memory_format=torch.channels_last)
         reconstruction, mean, log_variance = self.network(images, generator)
         loss, metrics = self.image_loss(reconstruction, images, self.network.decoder[-1].weight, self.step)
         kl = kl_divergence(mean.float(), log_variance.float())
-        return loss + config.kl_weight * kl, metrics | {"kl": kl.detach()}
+        return loss + self.run.config.vae.kl_weight * kl, metrics | {"kl": kl.detach()}
 
     @torch.inference_mode()
     def reconstruct(self, network, images):
@@ -53,12 +54,6 @@ class VAETask:
         save_rows([images, self.reconstruct(network, images)], path, self.run.users.colormap)
 
 
-def vae_image_loss(run: RunFolder, split: Split, device) -> ImageLoss:
-    """The image losses that the run's configuration asks its autoencoder to meet."""
-    vae = run.config.vae
-    return new_image_loss(run, split, vae.perceptual_weight, vae.adversary, run.config.vae_training.steps, device)
-
-
 def train_vae(run: RunFolder, split: Split, device) -> None:
     """Train (or resume) the VAE of a run; its state and previews land in the run folder."""
     torch.manual_seed(run.config.seed)   # initial weights: the same in every process and after every resume
@@ -67,7 +62,7 @@ def train_vae(run: RunFolder, split: Split, device) -> None:
         network.run_block = checkpointed
     if run.config.init_from.weights == "none":
         network.fit_patch_basis(split.train_images(rows) for rows in torch.arange(len(split.train)).split(256))
-    take_vae(run, network)
+    warm_start_vae(run, network)
     network.to(device, memory_format=torch.channels_last)
-    task = VAETask(run, split, network, vae_image_loss(run, split, device), device)
+    task = VAETask(run, split, network, vae_image_loss(run, device), device)
     train(task, run.config.vae_training, run.path, seed=run.config.seed, device=device)

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import torch
 
-from mdgen.config import Config, InitConfig
+from mdgen.config import Config, InitConfig, flatten
 from mdgen.errors import RequestError
-from mdgen.runs.pipeline import load_generator
-from mdgen.runs.folder import RunFolder, flatten, read_config
+from mdgen.runs.folder import RunFolder, read_config
+from mdgen.runs.pipeline import load_pipeline
 
 MUST_FIT = ("data.height", "data.width", "vae.down_factor", "vae.latent_channels", "vae.width", "vae.blocks",
             "unet.channels", "unet.blocks", "unet.attention", "unet.embedding_dim", "diffusion.schedule",
@@ -34,7 +34,7 @@ def with_source(config: Config, path: Path, output_dir: Path) -> Config:
         return replace(config, init_from=known)
     source = RunFolder.open(path)
     source.require_finished("diffusion")
-    weights = load_generator(source, guided=False).weights_hash
+    weights = load_pipeline(source, guided=False).weights_hash
     return replace(config, init_from=InitConfig(str(Path(path).resolve()), weights))
 
 
@@ -43,8 +43,8 @@ def check_source(config: Config, output_dir: Path, channels: str | None = None) 
     if config.init_from.weights == "none":
         return
     if Path(config.init_from.run).resolve() == output_dir.resolve():
-        raise RequestError(f"--init-from is {config.init_from.run}, the run itself; give another --output-dir for the new "
-                           "run, or leave --init-from out to continue the old one")
+        raise RequestError(f"--init-from is {config.init_from.run}, the run itself; give another --output-dir for the "
+                           "new run, or leave --init-from out to continue the old one")
     if all((output_dir / stage / "state.pt").exists() for stage in ("vae", "diffusion")):
         return   # begun: the source is asked no more, and may be gone
     source = RunFolder.open(Path(config.init_from.run))
@@ -64,22 +64,22 @@ def source_weights(run: RunFolder, stage: str) -> tuple[dict, dict] | None:
 
     RequestError if the source's weights are not those that the run was started from.
     """
-    if run.config.init_from.weights == "none" or (run.path / stage / "state.pt").exists():
+    if run.config.init_from.weights == "none" or run.has(stage):
         return None
-    source = load_generator(RunFolder.open(Path(run.config.init_from.run)), guided=False)
+    source = load_pipeline(RunFolder.open(Path(run.config.init_from.run)), guided=False)
     if source.weights_hash != run.config.init_from.weights:
         raise RequestError(f"{run.config.init_from.run} now has the weights {source.weights_hash}, but this run was to "
                            f"start from {run.config.init_from.weights}; restore them, or give another --output-dir")
     return source.vae.state_dict(), source.denoiser.network.state_dict()
 
 
-def take_vae(run: RunFolder, network) -> None:
+def warm_start_vae(run: RunFolder, network) -> None:
     """Give a new VAE the source's weights."""
     if weights := source_weights(run, "vae"):
         take(network, weights[0], run.config.init_from.run)
 
 
-def take_unet(run: RunFolder, network) -> None:
+def warm_start_unet(run: RunFolder, network) -> None:
     """Give a new UNet the source's weights, and users near its mean user."""
     if weights := source_weights(run, "diffusion"):
         generator = torch.Generator().manual_seed(run.config.seed)

@@ -22,7 +22,7 @@ def describe_environment(inception_weights=None, lpips_weights=None) -> list[str
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     described = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
     lines.append(f"device       {device.type}: {described}; precision auto means {preferred_mode(device)}")
-    lines.append(f"inception    {weights(load_inception, inception_weights, '2015 FID weights found, hash as published')}")
+    lines.append(f"inception    {weights(load_inception, inception_weights, '2015 FID weights found, right hash')}")
     lines.append(f"lpips        {weights(load_lpips, lpips_weights, 'weights found, names and shapes as expected')}")
     return lines
 

@@ -9,19 +9,20 @@ from types import SimpleNamespace
 import torch
 
 from mdgen.data.splits import Split
-from mdgen.diffusion.generate import generate, image_seed
+from mdgen.diffusion.generate import generate
 from mdgen.diffusion.objective import make_schedule
 from mdgen.errors import RequestError, RunError
-from mdgen.runs.pipeline import load_guide
+from mdgen.files import named_seed
 from mdgen.runs.folder import Users, check_same_images
+from mdgen.runs.pipeline import load_guides
 from mdgen.schedulers import spaced_timesteps
 from mdgen.schedulers.noise_schedule import PREDICTIONS
 from mdgen.training.stages.run_stages import read_users
 
-MOST_SIGNAL = 0.1         # sqrt(alpha-bar) where drawing starts from noise alone
+MOST_SIGNAL = 0.1         # sqrt(alpha-bar) where generation starts from noise alone
 LATENTS = 64              # that are noised
 MARGIN = 0.97             # another reading of the network must leave less than this share of the run's own error
-DRAWING_STEPS, DRAWN_USERS = 5, 4
+GENERATION_STEPS, GENERATED_USERS = 5, 4
 IMAGES = 16               # that are encoded
 LEAST_GAIN_DB = 6.0       # of a reconstruction over an image that is its own mean everywhere
 
@@ -38,16 +39,16 @@ class Parts(SimpleNamespace):
 
 
 def schedule(parts) -> str:
-    """Drawing starts from pure noise: the first level that it visits must be pure noise in training too."""
+    """Generation starts from pure noise: the first level that it visits must be pure noise in training too."""
     diffusion, sampling = parts.run.config.diffusion, parts.run.config.sampling
     levels = make_schedule(diffusion)
     first = int(spaced_timesteps(levels.num_timesteps, sampling.steps, sampling.spacing)[0])
     signal = float(levels.alphas_cumprod[first].sqrt())
     if signal > MOST_SIGNAL:
-        raise RequestError(f"drawing starts from pure noise at timestep {first}, where training mixes in {signal:.2f} "
-                           f"of the image; expected at most {MOST_SIGNAL}. Draw with --set sampling.spacing=trailing, "
-                           "or train with diffusion.zero_terminal_snr=true")
-    return f"{diffusion.schedule}, {levels.num_timesteps} timesteps; drawing starts at {first}, signal {signal:.3f}"
+        raise RequestError(f"generation starts from pure noise at timestep {first}, where training mixes in "
+                           f"{signal:.2f} of the image; expected at most {MOST_SIGNAL}. Run its train.py command again "
+                           "with --set sampling.spacing=trailing, or train with diffusion.zero_terminal_snr=true")
+    return f"{diffusion.schedule}, {levels.num_timesteps} timesteps; generation starts at {first}, signal {signal:.3f}"
 
 
 def objective(parts) -> str:
@@ -82,17 +83,17 @@ def denoising_errors(parts, levels, name: str) -> dict:
     return {(name, kind): float((error[kind] * (1 + levels.snr(t))).mean()) for kind in PREDICTIONS}
 
 
-def drawing(parts) -> str:
-    run, names = parts.run, parts.run.users.names[:DRAWN_USERS]
-    config = replace(run.config.sampling, steps=min(run.config.sampling.steps, DRAWING_STEPS))
-    drawn = generate(parts.denoiser, parts.vae, parts.latents.statistics.to(parts.device), parts.denoiser.schedule,
-                     config, torch.arange(len(names), device=parts.device),
-                     [image_seed(run.config.seed, name, 0) for name in names], run.latent_shape,
-                     load_guide(run, parts.device, parts.vae_hash))
+def generation(parts) -> str:
+    run, names = parts.run, parts.run.users.names[:GENERATED_USERS]
+    config = replace(run.config.sampling, steps=min(run.config.sampling.steps, GENERATION_STEPS))
+    generated = generate(parts.denoiser, parts.vae, parts.latents.statistics.to(parts.device), config,
+                     torch.arange(len(names), device=parts.device),
+                     [named_seed(run.config.seed, name, 0) for name in names], run.latent_shape,
+                     load_guides(run, parts.device, parts.vae_hash))
     expected = len(names), run.image_channels, run.config.data.height, run.config.data.width
-    low, high, contrast = (float(x) for x in (drawn.min(), drawn.max(), drawn.flatten(1).std(dim=1).min()))
-    if tuple(drawn.shape) != expected or not -1 <= low <= high <= 1 or not contrast > 0.01:
-        raise RunError(f"{config.steps} steps of {config.sampler} draw {tuple(drawn.shape)} from {low:.2f} to "
+    low, high, contrast = (float(x) for x in (generated.min(), generated.max(), generated.flatten(1).std(dim=1).min()))
+    if tuple(generated.shape) != expected or not -1 <= low <= high <= 1 or not contrast > 0.01:
+        raise RunError(f"{config.steps} steps of {config.sampler} generate {tuple(generated.shape)} from {low:.2f} to "
                        f"{high:.2f}, least deviation {contrast:.3f}; expected {expected} from -1 to 1, none of one "
                        "colour. Delete diffusion/ to train it again")
     return f"{config.steps} steps of {config.sampler}: {expected[0]} images of {expected[1:]}, {low:.2f} to {high:.2f}"

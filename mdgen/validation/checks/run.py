@@ -7,11 +7,11 @@ import torch
 
 from mdgen.data.latents import LatentCache, LatentStatistics
 from mdgen.errors import RequestError, RunError
-from mdgen.runs.pipeline import load_generator
-from mdgen.runs.folder import RunFolder, listing
+from mdgen.runs.checkpoint import first_line
 from mdgen.runs.draw import MANIFEST, read_manifest
-from mdgen.runs.checkpoint import RunState, check_bound, first_line
-from mdgen.validation.checks import functional as check_working
+from mdgen.runs.folder import RunFolder, listing
+from mdgen.runs.pipeline import load_pipeline
+from mdgen.validation.checks import functional
 from mdgen.validation.checks.functional import NeedsAnother, Parts
 
 ENCODE_AGAIN = "Delete latents/ and diffusion/ to encode and train again"
@@ -106,50 +106,47 @@ def latents_users(parts) -> str:
 
 
 def unet(parts) -> str:
-    run, file = parts.run, RunState(parts.path / "diffusion" / "state.pt")
-    if file.exists():
-        parts.unet_state = unet_state(file, len(run.users.names))
+    run = parts.run
+    if run.has("diffusion"):
+        parts.unet_checkpoint = checked_users(run)
     denoiser = run.load_denoiser(parts.device)
-    refuse_broken(denoiser.network.state_dict(), file.path)
+    refuse_broken(denoiser.network.state_dict(), parts.unet_checkpoint.file.path)
     parts.denoiser = denoiser
-    return (f"step {parts.unet_state['step']} of {run.config.diffusion_training.steps}, "
+    return (f"step {parts.unet_checkpoint.step} of {run.config.diffusion_training.steps}, "
             f"{count_weights(denoiser.network)}; {len(run.users.names)} users and the null user")
 
 
-def unet_state(file: RunState, num_users: int) -> dict:
-    """The UNet's step, and what it was trained on; RequestError if it knows another number of users."""
-    state = file.load()
-    with file.must_fit():
-        classes = len(state["ema"]["average"]["user_embedding.weight"])
-    if classes != num_users + 1:
-        raise RequestError(f"the UNet in {file.path} has {classes} classes; expected {num_users + 1}, for the "
-                           f"{num_users} users of users.json and the null user. Restore the users.json that it was "
+def checked_users(run: RunFolder):
+    """The UNet's checkpoint; RequestError if it knows another number of users."""
+    found, users = run.checkpoint("diffusion"), len(run.users.names)
+    with found.file.must_fit():
+        classes = len(found.weights()["user_embedding.weight"])
+    if classes != users + 1:
+        raise RequestError(f"the UNet in {found.file.path} has {classes} classes; expected {users + 1}, for the "
+                           f"{users} users of users.json and the null user. Restore the users.json that it was "
                            "trained with, or delete diffusion/ to train again")
-    return {"step": state.get("step"), "bound_to": state.get("bound_to")}
+    return found
 
 
 def unet_trained_on(parts) -> str:
-    check_bound(parts.path / "diffusion" / "state.pt", parts.unet_state, parts.vae_hash)
+    parts.unet_checkpoint.check_bound(parts.vae_hash)
     return f"latents of this run's VAE, {parts.vae_hash}"
 
 
 def samples(parts) -> str:
-    """Any of the run's weights may have drawn them: averaged or raw, of the diffusion or the joint stage."""
-    rows, drawn = read_manifest(parts.run.samples), parts.run.samples / MANIFEST
+    """Any of the run's weights may have made them: averaged or raw, of the diffusion or the joint stage."""
+    rows, listed = read_manifest(parts.run.samples), parts.run.samples / MANIFEST
     if not rows:
-        return "none drawn yet"
-    config = parts.run.config
-    kept = {"joint": config.joint_training, "diffusion": config.diffusion_training}
-    kept = {stage: training for stage, training in kept.items() if (parts.path / stage / "state.pt").exists()}
-    known = [load_generator(parts.run, parts.device, weights, stage).weights_hash for stage, training in kept.items()
-             for weights in ("ema", "raw", *(f"ema:{decay}" for decay in training.extra_ema_decays))]
+        return "none generated yet"
+    known = [load_pipeline(parts.run, parts.device, weights, stage, guided=False).weights_hash
+             for stage in ("joint", "diffusion") if parts.run.has(stage) for weights in ("ema", "raw")]
     if strange := sorted({row.run for row in rows} - set(known)):
-        raise RequestError(f"{drawn} lists images of run {strange[0]}; this run is {known[0]}. Draw them again: "
+        raise RequestError(f"{listed} lists images of run {strange[0]}; this run is {known[0]}. Generate them again: "
                            "sample.py with --overwrite")
     if missing := [row.file for row in rows if not (parts.run.samples / row.file).is_file()]:
-        raise RequestError(f"{drawn} lists {len(rows)} images, of which {len(missing)} are missing, such as "
+        raise RequestError(f"{listed} lists {len(rows)} images, of which {len(missing)} are missing, such as "
                            f"{missing[0]}; run the same sample.py command again")
-    return f"{len(rows)}, drawn by this run, {rows[0].run}"
+    return f"{len(rows)}, generated by this run, {rows[0].run}"
 
 
 def refuse_broken(tensors: dict, path: Path) -> None:
@@ -165,6 +162,6 @@ def count_weights(network) -> str:
 
 CHECKS = {"run folder": folder, "vae": vae, "latents": latents, "latents made by": latents_made_by,
           "latents of users": latents_users, "unet": unet, "unet trained on": unet_trained_on,
-          "noise schedule": check_working.schedule, "objective": check_working.objective,
-          "drawing": check_working.drawing, "training images": check_working.images,
-          "encoding": check_working.encoding, "reconstruction": check_working.reconstruction, "samples": samples}
+          "noise schedule": functional.schedule, "objective": functional.objective,
+          "generation": functional.generation, "training images": functional.images,
+          "encoding": functional.encoding, "reconstruction": functional.reconstruction, "samples": samples}

@@ -3,17 +3,15 @@
 No judge guides or filters sampling or serves as a loss, so that what it says about generated images is evidence.
 """
 
-import hashlib
 import json
 
 from mdgen.data.splits import Split
+from mdgen.files import digest
 from mdgen.training.user_classifier import AUGMENTATION
 
 
 def training_key(split: Split, settings: list) -> str:
     """16 hex digits over all that a judge depends on: training pixels, labels, and plain settings."""
-    digest = hashlib.sha256(json.dumps([*settings, AUGMENTATION, split.folders.users]).encode())
     images = split.folders.images[split.train]
-    digest.update(str(tuple(images.shape)).encode())
-    digest.update(images.numpy().tobytes() + split.train_users.numpy().tobytes())
-    return digest.hexdigest()[:16]
+    return digest(json.dumps([*settings, AUGMENTATION, split.folders.users]), str(tuple(images.shape)),
+                  images.numpy().tobytes(), split.train_users.numpy().tobytes())

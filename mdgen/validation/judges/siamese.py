@@ -9,19 +9,26 @@ from pathlib import Path
 
 import torch
 
+from mdgen import distributed
 from mdgen.config import EvaluationConfig
 from mdgen.data.copies import INDEPENDENT_GAP
 from mdgen.data.splits import Split
 from mdgen.data.transforms import augment
-from mdgen.losses.metric_learning import (batch_pairs, contrastive_loss, semi_hard_triplets,
-                                          supervised_contrastive_loss, triplet_loss)
+from mdgen.losses.metric_learning import (
+    batch_pairs,
+    contrastive_loss,
+    semi_hard_triplets,
+    supervised_contrastive_loss,
+    triplet_loss,
+)
 from mdgen.models.siamese import SiameseNetwork
-from mdgen import distributed
 from mdgen.training.user_classifier import AUGMENTATION, IdentityTask, outputs, train_kept
 from mdgen.validation.judges.judged_set import training_key
 from mdgen.validation.metrics.verification import verification
 
 SIAMESE_VERSION = 1   # raise it when the judge's network or training changes: it is then trained anew
+USERS, IMAGES = 8, 4    # of a batch: so many users with so many images each
+LEARNING_RATE = 2e-3
 LOSSES = {"contrastive": lambda embeddings, users: contrastive_loss(*batch_pairs(embeddings, users)),
           "triplet": lambda embeddings, users: triplet_loss(*semi_hard_triplets(embeddings, users)),
           "nt_xent": supervised_contrastive_loss}
@@ -34,7 +41,7 @@ class SiameseTask(IdentityTask):
 
     def __init__(self, split: Split, network, device, config: EvaluationConfig):
         super().__init__(split, network, device)
-        self.measure, self.images_per_user = LOSSES[config.siamese_loss], config.siamese_images
+        self.measure, self.images_per_user = LOSSES[config.siamese_loss], IMAGES
         self.rows = [split.train[split.train_users == user] for user in range(len(split.folders.users))]
         self.num_samples = len(self.rows)
 
@@ -73,8 +80,8 @@ def embed(network, folders, indices, device):
 
 def siamese_key(split: Split, config: EvaluationConfig, seed: int) -> str:
     """16 hex digits over all that the judge depends on: training pixels, labels, settings, SIAMESE_VERSION."""
-    return training_key(split, ["siamese", SIAMESE_VERSION, seed, config.siamese_loss, config.siamese_steps,
-                                config.siamese_users, config.siamese_images, config.siamese_learning_rate])
+    return training_key(split, ["siamese", SIAMESE_VERSION, seed, config.siamese_loss, config.siamese_steps, USERS,
+                                IMAGES, LEARNING_RATE])
 
 
 def train_siamese(split: Split, config: EvaluationConfig, folder: Path, *, seed: int, device):
@@ -88,10 +95,10 @@ def train_siamese(split: Split, config: EvaluationConfig, folder: Path, *, seed:
         return SiameseTask(split, network, device, config)
 
     key = siamese_key(split, config, seed)
-    users = min(config.siamese_users, len(split.folders.users))
+    users = min(USERS, len(split.folders.users))
     share = max(2, users // distributed.world_size())   # the key knows no processes
     return train_kept(make_task, Path(folder) / key, steps=config.siamese_steps, batch_size=share,
-                      learning_rate=config.siamese_learning_rate, seed=seed, device=device), key
+                      learning_rate=LEARNING_RATE, seed=seed, device=device), key
 
 
 def user_signature(network, training, held_out, generated, device) -> dict:

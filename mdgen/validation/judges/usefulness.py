@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from mdgen.data.image_io import to_floats
 from mdgen.data.transforms import augment
 from mdgen.errors import RequestError
 from mdgen.models.classifier import UserClassifier
@@ -132,7 +133,7 @@ def train_classifier(parts: list[Labelled], num_users: int, *, steps: int, seed:
             batch = [(part.images[r[step]], part.users[r[step]]) for part, r in zip(parts, rows)]
             images = torch.cat([images for images, _ in batch]).to(device)            # [B, C, H, W]
             users = torch.from_numpy(np.concatenate([users for _, users in batch])).to(device)
-            images = augment(images.float() / 127.5 - 1, generator, **AUGMENTATION)
+            images = augment(to_floats(images), generator, **AUGMENTATION)
             loss = F.cross_entropy(network(images), users)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -148,7 +149,7 @@ def epochs(rng, count: int, total: int):
 @torch.inference_mode()
 def accuracy(network, labelled: Labelled, device) -> float:
     """Share of images whose user the network names."""
-    users = torch.cat([network(batch.to(device).float() / 127.5 - 1).argmax(dim=1).cpu()
+    users = torch.cat([network(to_floats(batch.to(device))).argmax(dim=1).cpu()
                        for batch in labelled.images.split(64)])
     return float((users.numpy() == labelled.users).mean())
 

@@ -4,20 +4,20 @@ from pathlib import Path
 
 import numpy as np
 
+from mdgen import distributed
 from mdgen.config import EvaluationConfig
 from mdgen.data.splits import Split
-from mdgen import distributed
 from mdgen.training.user_classifier import new_classifier_task, train_kept
 from mdgen.validation.judges.judged_set import training_key
 from mdgen.validation.metrics.per_user import user_means
 
 JUDGE_VERSION = 1   # raise it when the judge's network or training changes: it is then trained anew
+BATCH_SIZE, LEARNING_RATE = 32, 2e-3
 
 
 def judge_key(split: Split, config: EvaluationConfig, seed: int) -> str:
     """16 hex digits over all that the judge depends on: training pixels, labels, settings, JUDGE_VERSION."""
-    return training_key(split, [JUDGE_VERSION, seed, config.classifier_steps, config.classifier_batch_size,
-                                config.classifier_learning_rate])
+    return training_key(split, [JUDGE_VERSION, seed, config.classifier_steps, BATCH_SIZE, LEARNING_RATE])
 
 
 def train_judge(split: Split, config: EvaluationConfig, folder: Path, *, seed: int, device):
@@ -26,9 +26,9 @@ def train_judge(split: Split, config: EvaluationConfig, folder: Path, *, seed: i
     Kept in folder/<key>/, so that the same judge is trained once and an interrupted training continues.
     """
     key = judge_key(split, config, seed)
-    share = max(1, config.classifier_batch_size // distributed.world_size())   # the key knows no processes
+    share = max(1, BATCH_SIZE // distributed.world_size())   # the key knows no processes
     return train_kept(lambda: new_classifier_task(split, device), Path(folder) / key, steps=config.classifier_steps,
-                      batch_size=share, learning_rate=config.classifier_learning_rate, seed=seed, device=device), key
+                      batch_size=share, learning_rate=LEARNING_RATE, seed=seed, device=device), key
 
 
 def recognition(probabilities, users) -> dict:

@@ -5,8 +5,21 @@ from html import escape
 from mdgen.validation.distribution import NAMES
 from mdgen.validation.judges.features import EXTRACTOR
 from mdgen.validation.report.charts import line_chart
-from mdgen.validation.report.html import (SIDES, Cell, both, card, confusion_table, figures, folded, number, page,
-                                          section, status, strip, table)
+from mdgen.validation.report.html import (
+    SIDES,
+    Cell,
+    both,
+    card,
+    confusion_table,
+    figures,
+    folded,
+    number,
+    page,
+    section,
+    status,
+    strip,
+    table,
+)
 from mdgen.validation.report.summary import FEATURES_OF, summary_lines
 
 COLUMNS = "generated", "real held-out"   # how tables name the SIDES

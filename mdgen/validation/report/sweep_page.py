@@ -2,8 +2,8 @@
 
 from html import escape
 
-from mdgen.validation.report.charts import line_chart
 from mdgen.validation.judges.features import EXTRACTOR
+from mdgen.validation.report.charts import line_chart
 from mdgen.validation.report.html import number, page, table
 
 DISTANCE = f"fd_{EXTRACTOR}"
@@ -28,7 +28,7 @@ def chart(results: dict, figure: str) -> str:
     ends, real = [min(row["scale"] for row in rows), max(row["scale"] for row in rows)], results["held_out"][figure]
     lines += [(REAL, ends, [real, real], None)] * (real is not None)
     return "" if all(y is None for _, _, ys, _ in lines for y in ys) else line_chart(
-        lines, x_label=f"scale of guidance {results['guidance']}", y_label=FIGURES[figure],
+        lines, x_label=f"{results['vary']} scale", y_label=FIGURES[figure],
         x_ticks=sorted({row["scale"] for row in rows}))
 
 
@@ -60,10 +60,10 @@ def render(results: dict) -> str:
     """The whole page."""
     charts = "".join(f'<div class="chart">{chart(results, figure)}</div>' for figure in CHARTS)
     found = best_line(results).capitalize()
-    return page("Sweep of guidance", f"<h1>Guidance {escape(results['guidance'])}: how strong, and where</h1>"
+    return page("Sweep of guidance", f"<h1>Guidance, {escape(results['vary'])} scale: how strong, and where</h1>"
                 f"<p><strong>{escape(found)}.</strong> The rule: {escape(results['rule'])}.</p>"
                 "<p>Too weak, and users are not recognised; too strong, and images of one user are all alike. Within: "
-                "the share of noise levels at which guidance acts, of free+auto its first part, 0 clean to 1 noise. Judged by a "
+                "the share of noise levels at which classifier-free guidance acts, 0 clean to 1 noise. Judged by a "
                 f"classifier trained on real images alone. {escape(count_line(results))}.</p>{charts}"
                 + table(["scale", "within", *FIGURES], cells(results))
                 + f"<footer><code>{escape(results['command'])}</code></footer>")

@@ -6,11 +6,10 @@ import math
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from mdgen.data.image_io import grid, to_pixels, write_png
+from mdgen.data.image_io import grid, paint, write_png
 from mdgen.errors import RunError
-from mdgen.runs.folder import write_text
+from mdgen.files import write_text
 from mdgen.validation.report.samples_page import render
 
 SHOWN = 4     # images per user and side
@@ -62,12 +61,7 @@ def pick(judged, user: int, colormap: str | None):
     """Up to SHOWN images of a user, evenly spaced in file order: uint8 [n, H, W, 3]."""
     rows = judged.of_user(user)
     rows = rows[np.linspace(0, len(rows) - 1, min(SHOWN, len(rows))).round().astype(int)]
-    return colored(judged.images[rows], colormap)
-
-
-def colored(images, colormap: str | None):
-    """uint8 [n, C, H, W] as the files look: uint8 [n, H, W, 3]."""
-    return to_pixels(torch.from_numpy(images).float() / 127.5 - 1, colormap)
+    return paint(judged.images[rows], colormap)
 
 
 def nearest_couples(nearest: dict, training, generated, colormap: str | None) -> list:
@@ -76,7 +70,7 @@ def nearest_couples(nearest: dict, training, generated, colormap: str | None) ->
     Each as {"pixels": uint8 [2, H, W, 3], generated and training, "user", "distance", "copy"}.
     """
     order = sorted(range(len(generated)), key=lambda row: (not nearest["copy"][row], nearest["pixels"][row]))
-    return [{"pixels": colored(np.stack([generated.images[row], training.images[nearest["row"][row]]]), colormap),
+    return [{"pixels": paint(np.stack([generated.images[row], training.images[nearest["row"][row]]]), colormap),
              "user": int(generated.users[row]), "trained_as": int(training.users[nearest["row"][row]]),
              "distance": nearest["pixels"][row], "copy": nearest["copy"][row]} for row in order[:COUPLES]]
 
@@ -87,5 +81,5 @@ def contact_sheet(pictures):
     for side in zip(*pictures):
         blank = np.full_like(side[0][:1], 255)
         cells = np.concatenate([np.concatenate([row, *[blank] * (SHOWN - len(row))]) for row in side])
-        sides.append(grid(torch.from_numpy(cells).movedim(-1, 1), SHOWN, max(1, 128 // cells.shape[1])))
+        sides.append(grid(cells, SHOWN, max(1, 128 // cells.shape[1])))
     return np.concatenate([sides[0], np.full_like(sides[0][:, :16], 255), sides[1]], axis=1)

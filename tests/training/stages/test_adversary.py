@@ -4,15 +4,14 @@ import pytest
 import torch
 from torch import nn
 
-from mdgen.config import AdversaryConfig, TrainingConfig
+from mdgen.config import TrainingConfig
+from mdgen.runs.checkpoint import RunState
+from mdgen.training.loop import train
 from mdgen.training.stages.adversary import Adversary
 from mdgen.training.stages.image_loss import ImageLoss
-from mdgen.training.loop import train
-from mdgen.runs.checkpoint import RunState
 
 CPU = torch.device("cpu")
-CONFIG = AdversaryConfig(weight=0.5, width=4, depth=2, start=0.25, ramp=0.25)
-TRAINING = TrainingConfig(steps=8, batch_size=4, learning_rate=1e-3, warmup_steps=0, precision="off", preview_every=0)
+TRAINING = TrainingConfig(steps=20, batch_size=4, learning_rate=1e-3, warmup_steps=0, precision="off", preview_every=0)
 
 
 class BlurTask:
@@ -23,8 +22,8 @@ class BlurTask:
     def __init__(self, weight=0.5):
         torch.manual_seed(0)
         self.images, self.network = torch.randn(16, 1, 16, 16).clamp(-1, 1), nn.Conv2d(1, 1, 3, padding=1)
-        adversary = Adversary(replace(CONFIG, weight=weight), 1, TRAINING.steps, CPU)
-        self.image_loss, self.step = ImageLoss("mse", None, 0.0, adversary), 0
+        adversary = Adversary(weight, 1, TRAINING.steps, CPU)
+        self.image_loss, self.step = ImageLoss(adversary=adversary), 0
         self.opponents = self.image_loss.opponents
 
     def loss(self, indices, generator):
@@ -38,34 +37,34 @@ class BlurTask:
         pass
 
 
+@pytest.mark.usefixtures("constant_rate")
 def test_a_game_that_was_stopped_goes_on_bitwise(tmp_path):
-    task = BlurTask()
-    whole = train(task, TRAINING, tmp_path / "whole", seed=0, device=CPU)
-    train(BlurTask(), replace(TRAINING, steps=5, schedule="constant"), tmp_path / "parts", seed=0, device=CPU)
-    constant = train(BlurTask(), replace(TRAINING, schedule="constant"), tmp_path / "parts", seed=0, device=CPU)
-    again = train(BlurTask(), replace(TRAINING, schedule="constant"), tmp_path / "again", seed=0, device=CPU)
-    assert torch.equal(constant.weight, again.weight) and not torch.equal(constant.weight, whole.weight)
+    train(BlurTask(), replace(TRAINING, steps=5), tmp_path / "parts", seed=0, device=CPU)
+    parts = train(BlurTask(), TRAINING, tmp_path / "parts", seed=0, device=CPU)
+    whole = train(BlurTask(), TRAINING, tmp_path / "whole", seed=0, device=CPU)
+    assert torch.equal(parts.weight, whole.weight)
     states = [RunState(tmp_path / name / "toy" / "state.pt").load()["opponents"][0]["network"]
-              for name in ("parts", "again")]
+              for name in ("parts", "whole")]
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
 
 
+@pytest.mark.usefixtures("constant_rate")
 def test_the_adversary_learns_first_and_pulls_later(tmp_path):
-    """start 2, alone until 4, full at 6: until step 4 nothing but the reconstruction moves the decoder."""
+    """Of 20 steps alone until 2, full at 4: until step 2 nothing but the reconstruction moves the decoder."""
     def weights(weight, steps):
-        training = replace(TRAINING, steps=steps, schedule="constant")
+        training = replace(TRAINING, steps=steps)
         return train(BlurTask(weight), training, tmp_path / f"{weight}-{steps}", seed=0, device=CPU).weight
 
-    assert torch.equal(weights(0.5, 5), weights(5.0, 5))       # at step 4 the ramp is still 0
-    assert not torch.equal(weights(0.5, 6), weights(5.0, 6))
-    fresh, state = BlurTask().opponents[0].network.state_dict(), RunState(tmp_path / "0.5-5" / "toy" / "state.pt")
+    assert torch.equal(weights(0.5, 3), weights(5.0, 3))       # at step 2 the ramp is still 0
+    assert not torch.equal(weights(0.5, 4), weights(5.0, 4))
+    fresh, state = BlurTask().opponents[0].network.state_dict(), RunState(tmp_path / "0.5-3" / "toy" / "state.pt")
     learnt = state.load()["opponents"][0]["network"]
     assert not torch.equal(fresh["head.weight"], learnt["head.weight"])
 
 
 def test_it_learns_to_tell_smooth_images_from_speckled_ones():
     torch.manual_seed(0)
-    adversary = Adversary(replace(CONFIG, width=8), 1, 100, CPU)
+    adversary = Adversary(0.5, 1, 100, CPU)
     optimizer = torch.optim.Adam(adversary.network.parameters(), 3e-3)
     for _ in range(40):
         images = torch.randn(8, 1, 16, 16).clamp(-1, 1)
@@ -80,7 +79,7 @@ def test_it_learns_to_tell_smooth_images_from_speckled_ones():
 
 def test_perceptual_distance_joins_the_loss_with_its_weight():
     images = torch.rand(2, 1, 16, 16)
-    loss, metrics = ImageLoss("l1", lambda x, y: (x - y).abs().amax(dim=(1, 2, 3)), 0.5, None)(
+    loss, metrics = ImageLoss(lambda x, y: (x - y).abs().amax(dim=(1, 2, 3)), 0.5)(
         images + 0.1, images, None, 0)
     assert metrics["perceptual"].item() == pytest.approx(0.1, rel=1e-3)
-    assert loss.item() == pytest.approx(0.1 + 0.5 * 0.1, rel=1e-3)
+    assert loss.item() == pytest.approx(0.1**2 + 0.5 * 0.1, rel=1e-3)

@@ -7,12 +7,11 @@ from PIL import Image
 
 from mdgen.config import DataConfig
 from mdgen.data.splits import Split
-from mdgen.data.transforms import apply_changes
 from mdgen.data.user_folders import UserFolders
 from mdgen.errors import RequestError
 from mdgen.runs.folder import RunFolder
-from mdgen.training.stages.diffusion import DiffusionTask, cache_latents
 from mdgen.training.gradient_checkpointing import checkpointed
+from mdgen.training.stages.diffusion import DiffusionTask, cache_latents
 
 CPU = torch.device("cpu")
 
@@ -125,55 +124,12 @@ def test_the_preview_shows_a_real_image_above_three_drawn_ones_per_user(run, spl
     assert all(abs(a - b).max() > 8 for k, a in enumerate(cells) for b in cells[:k])
 
 
-# --- augmentation that the network is told of ---
-
-def augmenting(run, split, **settings):
-    changed = replace(run.config.diffusion, **{"augment_gain": 0.1, "augment_shift": 4, **settings})
-    return make_task(replace(run, config=replace(run.config, diffusion=changed)), split)
-
-
-def test_changed_images_take_the_place_of_their_latents_and_the_others_stay(run, split):
-    task, indices = augmenting(run, split, augment_share=0.5), torch.arange(18)
-    plain = task.cache.draw(indices, torch.Generator().manual_seed(1))
-    latents, change = task.augmented(indices, plain, torch.Generator().manual_seed(3))
-    told = change.any(dim=1)
-    assert 4 < told.sum() < 14 and torch.equal(latents[~told], plain[~told])
-    images = apply_changes(split.train_images(indices), change, gain=0.1, max_shift=4)
-    expected = task.statistics.normalise(task.vae.encode(images)[0])
-    off = (latents - expected).detach()[told] / task.cache.deviations[told]   # a draw from its posterior
-    assert 0.7 < float(off.std()) < 1.4
-    assert (latents - expected)[told].square().mean() < 0.5 * (plain - expected)[told].square().mean()
-
-
-def test_the_network_is_told_each_change_while_training_and_none_otherwise(run, split):
-    task, told = augmenting(run, split), []
-
-    class Listener(torch.nn.Module):
-        num_users = 3
-
-        def forward(self, x, t, user, change=None):
-            told.append(change)
-            return torch.zeros_like(x)
-
-    task.network = Listener()
-    task.loss(torch.arange(18), torch.Generator().manual_seed(0))
-    assert told[0].shape == (18, 2) and told[0].any() and not told[0].all()
-    task.validate(task.network)
-    assert len(told) > 1 and all(change is None for change in told[1:])
-
-
-def test_only_a_run_that_augments_has_a_network_that_can_be_told(run, split):
-    plain, told = make_task(run, split).network, augmenting(run, split, augment_gain=0.0).network
-    assert plain.change_embedding is None and told.change_embedding.weight.shape == (32, 2)
-    assert all(torch.equal(value, told.state_dict()[name]) for name, value in plain.state_dict().items())
-
-
 # --- watching for over-training ---
 
 def test_the_training_error_is_the_held_out_error_where_both_are_of_the_same_images(run, split):
     task = make_task(run, split)
     network = run.load_denoiser().network
-    rows = task.rows_like_held_out()
+    rows = task.matched_training_rows()
     assert torch.equal(task.cache.users[rows], split.validation_users)
     found = task.validate(network)
     assert "copy_rate" not in found                                     # two held-out images a user say nothing
@@ -181,10 +137,3 @@ def test_the_training_error_is_the_held_out_error_where_both_are_of_the_same_ima
     same = task.validate(network)
     assert same["error_on_training"] == found["error_on_training"] == pytest.approx(same["error"], rel=1e-3)
     assert found["error"] != pytest.approx(same["error"], rel=1e-3)
-
-
-def test_the_held_out_error_does_not_depend_on_the_noise_levels_trained_at(run, split):
-    task, network = make_task(run, split), run.load_denoiser().network
-    before = task.validate(network)["error"]
-    task.config = replace(task.config, noise_levels="lognormal")
-    assert task.validate(network)["error"] == before

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from mdgen.config import Config, override
-from mdgen.models import VAE, UNet
 from mdgen.config.presets import preset
+from mdgen.models import VAE, UNet
 from mdgen.runs.folder import Users
 from mdgen.training.stages.dry_run import dry_run
 
@@ -43,6 +43,6 @@ def test_the_large_presets_take_a_real_step(name):
     config = override(preset(name), ["data.height=32", "data.width=32", "vae_training.batch_size=1",
                                      "diffusion_training.batch_size=1", "vae_training.accumulation=1",
                                      "diffusion_training.accumulation=1", "joint_training.batch_size=1",
-                                     "joint_training.accumulation=1", "vae.perceptual=classifier"])
+                                     "joint_training.accumulation=1"])
     lines = dry_run(config, None, None, CPU)
     assert [line.split()[0] for line in lines[-3:]] == ["vae", "diffusion", "joint"]

@@ -5,18 +5,19 @@ import pytest
 import torch
 
 from mdgen.config import TrainingConfig, override
-from mdgen.data.latents import encode_latents
-from mdgen.diffusion.objective import Denoiser, diffusion_loss, make_schedule
-from mdgen.runs.enrolled import enrolled_names, with_enrolled
-from mdgen.errors import RequestError
-from mdgen.runs.pipeline import Generator, load_generator
 from mdgen.config.presets import small
-from mdgen.runs.folder import RunFolder, Users
+from mdgen.data.latents import encode_latents
+from mdgen.diffusion.guidance import Guides
+from mdgen.diffusion.objective import NetworkDenoiser, diffusion_loss, make_schedule
+from mdgen.errors import RequestError
+from mdgen.runs.checkpoint import RunState, fingerprint
 from mdgen.runs.draw import read_manifest, sample_users
-from mdgen.training.stages.enrolment import EmbeddingTask, enroll
+from mdgen.runs.enrolled import enrolled_names, with_enrolled
+from mdgen.runs.folder import RunFolder, Users
+from mdgen.runs.pipeline import GenerationPipeline, load_pipeline
 from mdgen.training.log import read_log
 from mdgen.training.loop import train
-from mdgen.runs.checkpoint import RunState, fingerprint
+from mdgen.training.stages.enrolment import EmbeddingTask, enroll
 
 CPU = torch.device("cpu")
 TRAINING = TrainingConfig(steps=80, batch_size=8, learning_rate=0.1, warmup_steps=5, weight_decay=0.0, ema_decay=0.9,
@@ -61,7 +62,7 @@ def brightness(tmp_path_factory):
     levels, users = torch.tensor([-0.9, -0.3, 0.1, 0.9]), torch.arange(4).repeat(8)
     images = levels[users][:, None, None, None].expand(-1, 1, 16, 16)
     torch.manual_seed(0)
-    vae, denoiser = run.new_vae().eval(), Denoiser(run.new_unet(), make_schedule(config.diffusion), "v")
+    vae, denoiser = run.new_vae().eval(), NetworkDenoiser(run.new_unet(), make_schedule(config.diffusion), "v")
     vae.fit_patch_basis(images)
     cache = encode_latents(vae, lambda rows: images[rows], users, run.users.names, "")
     optimizer, generator = torch.optim.Adam(denoiser.parameters(), lr=1e-2), torch.Generator().manual_seed(0)
@@ -70,7 +71,7 @@ def brightness(tmp_path_factory):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return Generator(run, vae, denoiser.eval(), cache.statistics, None, "weights", "")
+    return GenerationPipeline(run, vae, denoiser.eval(), cache.statistics, Guides(), "weights", ("", ""))
 
 
 def test_a_new_embedding_starts_at_the_mean_user_and_ends_nearer_than_any_known_one(brightness, tmp_path):
@@ -94,8 +95,8 @@ def test_the_log_ends_with_what_the_command_reports(joined_once):
 def test_nobody_else_changes_by_a_bit(joined_once, trained, contents):
     def drawn(folder, *others):
         run = RunFolder.open(folder)
-        generator, index, hashes = with_enrolled(load_generator(run), ["ID_1", "ID_10", *others])
-        return hashes["ID_10"], generator.draw(torch.tensor([index["ID_1"], index["ID_10"]]), [4, 5])
+        pipeline, index, hashes = with_enrolled(load_pipeline(run), ["ID_1", "ID_10", *others])
+        return hashes["ID_10"], pipeline.generate(torch.tensor([index["ID_1"], index["ID_10"]]), [4, 5])
 
     before, after = drawn(trained), drawn(joined_once, "New")
     assert before[0] == after[0] and torch.equal(before[1], after[1])
@@ -111,27 +112,31 @@ def test_an_enrolled_person_is_drawn_by_name_and_by_an_embedding_of_their_own(jo
     assert rows[2].run.startswith(weights + "+") and len(rows[2].run) > len(weights) + 1
     alone = sample_users(joined, tmp_path / "alone", per_user=2, users=["New"])
     assert alone == rows[2:]
-    generator, index, _ = with_enrolled(load_generator(joined), ["New"])
-    found = generator.denoiser
+    pipeline, index, _ = with_enrolled(load_pipeline(joined), ["New"])
+    found = pipeline.denoiser
     x, t = torch.randn(1, *joined.latent_shape), torch.tensor([300])
     outputs = [found(x, t, torch.tensor([user])) for user in (0, 1, 2, 3, index["New"])]
     assert index["New"] == 4 and all(not torch.allclose(outputs[4], other, atol=1e-3) for other in outputs[:4])
 
 
-def test_the_early_checkpoint_guides_those_it_knows_alone(joined_once, run_script, line_of, tmp_path):
-    def drawn(**sampling):
+def test_the_early_checkpoint_guides_those_it_knows_alone(joined_once):
+    def generated(**sampling):
         run = RunFolder.open(joined_once)
-        sampling = replace(run.config.sampling, guidance_scale=2.0, **sampling)
-        run = replace(run, config=replace(run.config, sampling=sampling))
-        generator, index, _ = with_enrolled(load_generator(run), ["ID_1", "New"])
-        return generator.draw(torch.tensor([index["ID_1"], index["New"]]), [4, 5])
+        run = replace(run, config=replace(run.config, sampling=replace(run.config.sampling, **sampling)))
+        pipeline, index, _ = with_enrolled(load_pipeline(run), ["ID_1", "New"])
+        return pipeline.generate(torch.tensor([index["ID_1"], index["New"]]), [4, 5])
 
-    free, both = drawn(guidance="free"), drawn(guidance="free+auto", auto_scale=2.0)
-    assert torch.allclose(free[1], both[1], atol=1e-4) and not torch.allclose(free[0], both[0], atol=0.05)
-    with pytest.raises(RequestError, match="knows the 3 users of .* not New"):
-        drawn(guidance="auto")
-    flags = ["--users", "New", "--guidance", "free+auto", "--auto-scale", "2", "--output-dir", tmp_path / "s"]
-    assert "changes nothing for enrolled persons" in line_of(run_script("sample.py", joined_once, *flags), 2)
+    for cfg_scale in (1.0, 2.0):
+        cfg, both = generated(cfg_scale=cfg_scale), generated(cfg_scale=cfg_scale, autoguidance_scale=2.0)
+        assert torch.allclose(cfg[1], both[1], atol=1e-4) and not torch.allclose(cfg[0], both[0], atol=0.05)
+
+
+def test_a_classifier_that_does_not_know_the_person_is_refused(joined_once):
+    run = RunFolder.open(joined_once)
+    sampling = replace(run.config.sampling, classifier_scale=1.0)
+    pipeline = load_pipeline(run, guided=False)
+    pipeline = replace(pipeline, run=replace(run, config=replace(run.config, sampling=sampling)))
+    assert "the noisy classifier knows the 3 users" in refusal(lambda: with_enrolled(pipeline, ["New"]))
 
 
 def test_without_names_the_runs_own_users_are_drawn(joined, tmp_path):
@@ -153,7 +158,7 @@ def test_the_same_again_does_nothing_and_an_interrupted_one_ends_where_the_other
         calls, loss = [], EmbeddingTask.loss
         patch.setattr(EmbeddingTask, "loss", lambda *a: stop(calls) if len(calls) == 4 else calls.append(1) or loss(*a))
         enroll(joined, newcomer, "Half", replace(TRAINING, steps=6, save_every=3), CPU)
-    assert "is at step 3 of 6" in refusal(lambda: with_enrolled(load_generator(joined), ["Half"]))
+    assert "is at step 3 of 6" in refusal(lambda: with_enrolled(load_pipeline(joined), ["Half"]))
     enroll(joined, newcomer, "Half", replace(TRAINING, steps=6, save_every=3), CPU)
     assert torch.equal(RunState(folder / "state.pt").load()["ema"]["average"]["weight"], wanted)
 

@@ -4,10 +4,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mdgen.config import AdversaryConfig
 from mdgen.errors import RequestError
-from mdgen.runs.pipeline import load_generator
 from mdgen.runs.folder import RunFolder
+from mdgen.runs.pipeline import load_pipeline
 from mdgen.training.stages.joint import JointTask, joint_image_loss, train_joint
 
 CPU = torch.device("cpu")
@@ -17,7 +16,7 @@ def short(run, steps=3):
     """The run with a joint stage of a few steps, with an adversary from the first one on."""
     config = run.config
     training = replace(config.joint_training, steps=steps, batch_size=6, warmup_steps=0, precision="off")
-    joint = replace(config.joint, adversary=AdversaryConfig(weight=0.5, width=8, start=0.0, ramp=0.2))
+    joint = replace(config.joint, adversary_weight=0.5)
     return replace(run, config=replace(config, joint_training=training, joint=joint))
 
 
@@ -39,7 +38,7 @@ def test_it_writes_new_weights_and_leaves_every_other_file_alone(joined, content
 
 def test_encoder_and_latents_stay_and_decoder_and_unet_change(joined):
     run, _ = joined
-    before, tuned = load_generator(run, stage="diffusion"), load_generator(run)
+    before, tuned = load_pipeline(run, stage="diffusion"), load_pipeline(run)
     for name, value in before.vae.state_dict().items():
         frozen = name.startswith(("encoder", "analysis"))
         assert torch.equal(value, tuned.vae.state_dict()[name]) == frozen, name
@@ -52,11 +51,11 @@ def test_encoder_and_latents_stay_and_decoder_and_unet_change(joined):
 def test_other_settings_are_not_taken_for_those_that_it_was_trained_with(joined, split):
     run, _ = joined
     other = replace(run, config=replace(run.config, joint=replace(run.config.joint, texture_weight=5.0)))
-    for use in (lambda: load_generator(other), lambda: train_joint(other, split, CPU)):
+    for use in (lambda: load_pipeline(other), lambda: train_joint(other, split, CPU)):
         with pytest.raises(RequestError, match="with other settings"):
             use()
     kept = replace(run, config=replace(run.config, joint=replace(run.config.joint, in_all=True)))
-    assert load_generator(kept).weights_hash == load_generator(run).weights_hash
+    assert load_pipeline(kept).weights_hash == load_pipeline(run).weights_hash
 
 
 def test_it_does_not_start_from_a_training_that_was_stopped(tiny_run, split):
@@ -68,9 +67,9 @@ def test_it_does_not_start_from_a_training_that_was_stopped(tiny_run, split):
 
 def test_deleting_its_folder_undoes_it(joined, tiny_run):
     run, _ = joined
-    before = load_generator(run, stage="diffusion").weights_hash
+    before = load_pipeline(run, stage="diffusion").weights_hash
     shutil.rmtree(run.path / "joint")
-    assert load_generator(run).weights_hash == before
+    assert load_pipeline(run).weights_hash == before
 
 
 def test_weights_tuned_from_another_diffusion_stage_are_refused(joined):
@@ -80,25 +79,25 @@ def test_weights_tuned_from_another_diffusion_stage_are_refused(joined):
     state["ema"]["average"]["conv_out.bias"] += 1.0
     torch.save(state, path)
     with pytest.raises(RequestError, match="joint"):
-        load_generator(run)
+        load_pipeline(run)
 
 
 def test_the_decoder_learns_what_cleaned_latents_look_like(tiny_run, split):
     """Pixels alone: decoding the UNet's cleaned latents comes nearer to the images than it did before."""
     run = short(RunFolder.open(tiny_run), steps=40)
-    joint = replace(run.config.joint, adversary=AdversaryConfig(weight=0.0))
+    joint = replace(run.config.joint, adversary_weight=0.0)
     training = replace(run.config.joint_training, learning_rate=1e-3)
     run = replace(run, config=replace(run.config, joint=joint, joint_training=training))
 
     @torch.no_grad()
-    def error(generator):
-        vae, denoiser = generator.vae, generator.denoiser
+    def error(pipeline):
+        vae, denoiser = pipeline.vae, pipeline.denoiser
         cache = run.load_latents(run.load_vae()[1])
-        task = JointTask(run, split, vae, denoiser, cache, joint_image_loss(run, split, CPU), CPU)
+        task = JointTask(run, split, vae, denoiser, cache, joint_image_loss(run, CPU), CPU)
         rows, generator = torch.arange(len(split.train)), torch.Generator().manual_seed(0)
         cleaned = task.clean(cache.means, cache.users, generator)
         return float((vae.decode(cache.statistics.restore(cleaned)) - split.train_images(rows)).square().mean())
 
-    before = error(load_generator(run))
+    before = error(load_pipeline(run))
     train_joint(run, split, CPU)
-    assert error(load_generator(run)) < 0.9 * before
+    assert error(load_pipeline(run)) < 0.9 * before

@@ -10,7 +10,7 @@ CPU = torch.device("cpu")
 
 
 def new_task(run, split, network):
-    return VAETask(run, split, network, vae_image_loss(run, split, CPU), CPU)
+    return VAETask(run, split, network, vae_image_loss(run, CPU), CPU)
 
 
 def test_training_beats_the_principal_components_that_it_starts_from(run, split):

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mdgen.runs.pipeline import load_generator
-from mdgen.runs.folder import RunFolder
-from mdgen.training.stages.warm_start import new_users, take_unet, with_source
 from mdgen.runs.checkpoint import RunState
+from mdgen.runs.folder import RunFolder
+from mdgen.runs.pipeline import load_pipeline
+from mdgen.training.stages.warm_start import new_users, warm_start_unet, with_source
 
 ZERO = ["--set", "vae_training.steps=0", "--set", "diffusion_training.steps=4"]
 
@@ -18,7 +18,7 @@ def test_a_new_unet_is_the_old_one_but_for_its_users(trained, tmp_path):
     run = RunFolder(tmp_path, with_source(source.config, trained, tmp_path),
                     replace(source.users, names=[f"P_{k}" for k in range(5)]))
     old, new = source.load_denoiser().network, run.new_unet().eval().to(memory_format=torch.channels_last)
-    take_unet(run, new)
+    warm_start_unet(run, new)
     x, t = torch.randn(3, *run.latent_shape), torch.tensor([5, 400, 999])
     nobody = [torch.full((3,), network.num_users) for network in (old, new)]
     assert new.num_users == 5 and torch.equal(old(x, t, nobody[0]), new(x, t, nobody[1]))
@@ -45,7 +45,7 @@ def test_the_vae_is_kept_as_it_is_where_no_step_is_asked_for(train, trained, tmp
     assert name == same_name and torch.equal(theirs.encode(x)[0], ours.encode(x)[0])
     assert not torch.equal(source.load_latents(name).statistics.mean, run.load_latents(name).statistics.mean)
     assert json.loads((tmp_path / "out" / "config.json").read_text())["init_from"] == {
-        "run": str(trained), "weights": load_generator(source).weights_hash}
+        "run": str(trained), "weights": load_pipeline(source).weights_hash}
     before = contents(tmp_path / "out")
     assert train(*ZERO, "--init-from", trained, data=data).status == 0    # resumed, not started again
     assert contents(tmp_path / "out") == before

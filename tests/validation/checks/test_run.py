@@ -11,16 +11,16 @@ import torch
 from mdgen.config import DiffusionConfig
 from mdgen.diffusion.objective import make_schedule
 from mdgen.errors import RequestError
-from mdgen.runs.folder import RunFolder
-from mdgen.runs.draw import sample_users
 from mdgen.runs.checkpoint import RunState, fingerprint
-from mdgen.validation.checks.run import CHECKS, check_run, check_summary
+from mdgen.runs.draw import sample_users
+from mdgen.runs.folder import RunFolder
 from mdgen.validation.checks.functional import Parts, objective
+from mdgen.validation.checks.run import CHECKS, check_run, check_summary
 
 VAE, LATENTS, UNET = "vae/state.pt", "latents/latents.pt", "diffusion/state.pt"
-NEED_VAE = {"latents made by", "unet trained on", "drawing", "encoding", "reconstruction"}
-NEED_UNET = {"unet trained on", "objective", "drawing"}
-NEED_LATENTS = {"objective", "drawing", "encoding"}
+NEED_VAE = {"latents made by", "unet trained on", "generation", "encoding", "reconstruction"}
+NEED_UNET = {"unet trained on", "objective", "generation"}
+NEED_LATENTS = {"objective", "generation", "encoding"}
 
 
 def edit(path, change):
@@ -62,7 +62,7 @@ def test_a_sound_run_passes_every_check(tiny_run, contents):
     before = contents(tiny_run)
     findings = check_run(tiny_run)
     assert [f.name for f in findings] == list(CHECKS) and all(f.ok for f in findings), check_summary(findings)
-    assert {f.name: f.detail for f in findings}["samples"] == "none drawn yet"
+    assert {f.name: f.detail for f in findings}["samples"] == "none generated yet"
     assert contents(tiny_run) == before
 
 
@@ -207,8 +207,8 @@ def test_a_decoder_that_draws_one_colour_is_found(tiny_run):
     edit(tiny_run / LATENTS, lambda state: state.update(vae_hash=vae_hash))
     edit(tiny_run / UNET, lambda state: state.update(bound_to=vae_hash))
     found, missing = failures(tiny_run)
-    assert set(found) == {"drawing", "reconstruction"} and not missing
-    assert "least deviation 0.000" in found["drawing"] and "one colour" in found["reconstruction"]
+    assert set(found) == {"generation", "reconstruction"} and not missing
+    assert "least deviation 0.000" in found["generation"] and "one colour" in found["reconstruction"]
 
 
 def use_data(run, tiny_data, folder):

@@ -14,7 +14,7 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def judges(tiny_data, tmp_path_factory):
     split = Split.of(UserFolders(tiny_data, height=32, width=32, channels="auto"), DataConfig(height=32, width=32))
-    config = EvaluationConfig(classifier_steps=30, classifier_batch_size=12, siamese_steps=20, siamese_users=3)
+    config = EvaluationConfig(classifier_steps=40, siamese_steps=30)
     return IdentityJudges.of(split, config, tmp_path_factory.mktemp("judges"), seed=0, device=CPU)
 
 

@@ -14,7 +14,7 @@ from mdgen.training.log import read_log
 from mdgen.validation.judges.siamese import LOSSES, embed, siamese_key, spread_places, train_siamese, user_signature
 
 CPU = torch.device("cpu")
-SETTINGS = {"siamese_steps": 30, "siamese_users": 3, "siamese_images": 3, "siamese_learning_rate": 5e-3}
+SETTINGS = {"siamese_steps": 40}
 
 
 def split_of(folders):
@@ -64,7 +64,7 @@ def test_the_key_follows_what_the_judge_learns_from_and_nothing_else(stripes):
     other.images[split.train[0], 0, 0, 0] += 1
     changed = [siamese_key(split_of(other), config, seed=0), siamese_key(split, config, seed=1),
                *(siamese_key(split, EvaluationConfig(**{name: value}), seed=0) for name, value in
-                 {**SETTINGS, "siamese_loss": "triplet", "siamese_learning_rate": 1e-4}.items())]
+                 {"siamese_steps": 41, "siamese_loss": "triplet"}.items())]
     assert len({key, *changed}) == len(changed) + 1
 
 
@@ -93,8 +93,7 @@ def test_few_images_are_repeated_rather_than_missed():
     assert len(spread_places(5, 4, generator).unique()) == 4
 
 
-@pytest.mark.parametrize("setting, value", [("siamese_loss", "cosine"), ("siamese_users", 1), ("siamese_images", 1),
-                                            ("siamese_steps", 0), ("siamese_learning_rate", -1.0)])
+@pytest.mark.parametrize("setting, value", [("siamese_loss", "cosine"), ("siamese_steps", 0)])
 def test_senseless_settings_are_refused(setting, value):
     with pytest.raises(RequestError, match=f"evaluation.{setting} is "):
         Config(evaluation=EvaluationConfig(**{setting: value}))

@@ -8,7 +8,7 @@ from mdgen.config import DataConfig, EvaluationConfig
 from mdgen.data.splits import Split
 from mdgen.validation.judges.user_classifier import judge_key, recognition, train_judge
 
-CONFIG = EvaluationConfig(classifier_steps=40, classifier_batch_size=16, classifier_learning_rate=5e-3)
+CONFIG = EvaluationConfig(classifier_steps=60)
 
 
 def split_of(folders):
@@ -50,7 +50,7 @@ def test_the_key_follows_what_the_judge_learns_from_and_nothing_else(trained, st
     other.images[split.train[0], 0, 0, 0] += 1
     assert judge_key(split_of(other), CONFIG, seed=0) != key
     assert judge_key(split, CONFIG, seed=1) != key
-    assert judge_key(split, EvaluationConfig(classifier_steps=41), seed=0) != key
+    assert judge_key(split, EvaluationConfig(classifier_steps=61), seed=0) != key
 
 
 def test_recognition_by_hand():

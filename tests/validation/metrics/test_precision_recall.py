@@ -86,7 +86,7 @@ def test_balls_on_a_line_in_closed_form():
 def test_equal_distributions_have_density_one_and_the_coverage_of_lemma_2():
     n, m, k = 60, 40, 5
     values = [density_coverage(cloud(n, 2 * seed, dim=3), cloud(m, 2 * seed + 1, dim=3), k) for seed in range(100)]
-    expected = 1 - np.prod([(n - l) / (n + m - l) for l in range(1, k + 1)])
+    expected = 1 - np.prod([(n - i) / (n + m - i) for i in range(1, k + 1)])
     error = np.std(values, axis=0) / np.sqrt(len(values))
     assert np.abs(np.mean(values, axis=0) - [1, expected] < 4 * error).all()
     assert (error < 0.02).all()

@@ -5,8 +5,15 @@ import pytest
 from scipy.stats import mannwhitneyu, norm
 
 from mdgen.errors import RequestError
-from mdgen.validation.metrics.verification import (CHART_POINTS, ROWS_AT_ONCE, area, equal_error_rate, roc_curve,
-                                                   thinned, verification)
+from mdgen.validation.metrics.verification import (
+    CHART_POINTS,
+    ROWS_AT_ONCE,
+    area,
+    equal_error_rate,
+    roc_curve,
+    thinned,
+    verification,
+)
 
 
 def embeddings(users, seed, spread=0.6, dim=5):

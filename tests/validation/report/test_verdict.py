@@ -3,8 +3,15 @@
 import pytest
 
 from mdgen.errors import RequestError
-from mdgen.validation.report.verdict import (CRITERIA, FAILED, INCOMPLETE, NOT_MEASURED, PASSED, parse_thresholds,
-                                             verdict)
+from mdgen.validation.report.verdict import (
+    CRITERIA,
+    FAILED,
+    INCOMPLETE,
+    NOT_MEASURED,
+    PASSED,
+    parse_thresholds,
+    verdict,
+)
 
 
 def results(**changes):

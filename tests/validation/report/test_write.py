@@ -12,14 +12,15 @@ from PIL import Image
 
 from mdgen.errors import RunError
 from mdgen.validation.distribution import distribution
-from mdgen.validation.evaluate_samples import NAMES as METRICS, judge_sets
+from mdgen.validation.evaluate_samples import NAMES as METRICS
+from mdgen.validation.evaluate_samples import judge_sets
 from mdgen.validation.judges.features import JudgedSet
+from mdgen.validation.judges.usefulness import usefulness
+from mdgen.validation.metrics.verification import verification
 from mdgen.validation.report.html import confusion_table
 from mdgen.validation.report.summary import summary
-from mdgen.validation.report.write import contact_sheet, nearest_couples, plain, to_json, write_report
-from mdgen.validation.judges.usefulness import usefulness
 from mdgen.validation.report.verdict import verdict
-from mdgen.validation.metrics.verification import verification
+from mdgen.validation.report.write import contact_sheet, nearest_couples, plain, to_json, write_report
 
 NAMES = ["ID_1", "<b>&\"x", "Zoë 'o"]
 

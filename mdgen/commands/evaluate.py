@@ -1,0 +1,142 @@
+"""Judge a run and its generated images: `python evaluate.py samples RUN`.
+
+samples writes RUN/report/index.html, report.json and contact_sheet.png, and prints the verdict and the figures with
+their floors and ceilings. vae judges the autoencoder on its own, check whether the parts of a run fit together, sweep
+generates and judges a few images at several strengths of guidance, environment says what is installed.
+"""
+
+import argparse
+from pathlib import Path
+
+from mdgen import commandline
+from mdgen.errors import RequestError
+
+# which flags a task reads; any other one is refused, since a flag that does nothing misleads
+FLAGS = {"samples": {"real", "held_out", "fake", "report_dir", "threshold", "strict", "inception_weights",
+                     "download_weights", "resize", "device"},
+         "vae": {"real", "report_dir", "strict", "lpips_weights", "device"},
+         "check": {"device"},
+         "sweep": {"real", "report_dir", "vary", "scales", "intervals", "samples_per_user", "device"},
+         "environment": {"inception_weights", "lpips_weights"}}
+
+EXAMPLES = """examples:
+  python evaluate.py samples runs/demo
+  python evaluate.py samples runs/mine --fake generated/ --report-dir report_generated/
+  python evaluate.py samples runs/mine --held-out other_day/ --threshold copy_rate=0.01 --threshold fid=off --strict
+  python evaluate.py vae runs/mine
+  python evaluate.py check runs/mine
+  python evaluate.py sweep runs/mine --scales 1 1.5 2 3 --intervals 0-1 0-0.8
+  python evaluate.py environment"""
+
+
+def parser():
+    p = commandline.Parser(description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("task", choices=list(FLAGS), metavar="|".join(FLAGS))
+    p.add_argument("run", type=Path, nargs="?", metavar="RUN", help="the output folder of train.py")
+    p.add_argument("--model-dir", type=Path, help="the same as RUN, for old command lines")
+    p.add_argument("--real", type=Path, metavar="DIR", help="real user folders (default: those the run was trained on)")
+    p.add_argument("--held-out", type=Path, metavar="DIR",
+                   help="other real recordings of the same users as the ceiling (default: the held-out part of --real)")
+    p.add_argument("--fake", type=Path, metavar="DIR", help="generated user folders (default: RUN/samples)")
+    p.add_argument("--report-dir", type=Path, help="default: RUN/report")
+    p.add_argument("--threshold", action="append", metavar="NAME=VALUE",
+                   help="change a threshold of the verdict, or NAME=off; may be given several times")
+    p.add_argument("--strict", action="store_true", default=None,
+                   help="exit with status 1 unless the verdict is passed")
+    p.add_argument("--inception-weights", type=Path, metavar="FILE",
+                   help="the 2015 FID weights (default: environment variable, torch hub's cache)")
+    p.add_argument("--download-weights", action="store_true", default=None,
+                   help="fetch the FID weights where they are missing")
+    p.add_argument("--resize", choices=["pytorch-fid", "clean-fid", "torch-fidelity"],
+                   help="how images are brought to Inception's 299 pixels (default: pytorch-fid)")
+    p.add_argument("--lpips-weights", type=Path, metavar="DIR", help="the LPIPS weights")
+    p.add_argument("--vary", choices=["cfg", "autoguidance", "classifier"],
+                   help="whose scale sweep varies (default: cfg, classifier-free guidance); the others stay the run's")
+    p.add_argument("--scales", type=float, nargs="+", metavar="SCALE",
+                   help="default: 1 1.5 2 3, for a classifier 0 0.5 1 2")
+    p.add_argument("--intervals", nargs="+", metavar="LOW-HIGH",
+                   help="shares of the noise levels, 0 clean to 1 noise, at which cfg acts (default: 0-1 0-0.8)")
+    p.add_argument("--samples-per-user", type=int, help="images of every user at each setting (default: 10)")
+    p.add_argument("--device", choices=["cpu", "cuda"], help="default: cuda where there is one")
+    return p
+
+
+def main(argv):
+    args = parser().parse_args(argv)
+    for flag in sorted(set().union(*FLAGS.values()) - FLAGS[args.task]):
+        if getattr(args, flag) is not None:
+            raise RequestError(f"--{flag.replace('_', '-')} is not for evaluate.py {args.task}, which would not read "
+                               "it; leave it out")
+    if args.task == "environment":
+        from mdgen.validation.checks.environment import describe_environment
+        print("\n".join(describe_environment(args.inception_weights, args.lpips_weights)))
+        return commandline.OK
+    path = commandline.run_argument(args, f"evaluate.py {args.task} runs/demo")
+    from mdgen import distributed
+
+    task = {"samples": judge_samples, "vae": judge_vae, "check": check, "sweep": sweep_guidance}[args.task]
+    said, passed = task(args, path, " ".join(["evaluate.py", *argv]))
+    if distributed.is_main():
+        print("\n".join(said))
+    distributed.shut_down()
+    return commandline.FAILED if not passed and (args.strict or args.task == "check") else commandline.OK
+
+
+def opened(args, path):
+    """(run, real images' folder, report's folder, device, progress) of the tasks that judge a run."""
+    from mdgen import distributed
+    from mdgen.runs.folder import RunFolder
+    from mdgen.training.log import ShowProgress
+
+    run = RunFolder.open(path)
+    return (run, args.real or Path(run.users.data_dir), args.report_dir or run.path / "report",
+            distributed.init_from_environment(args.device), ShowProgress)
+
+
+def judge_samples(args, path, command):
+    """Lines to print, and whether the verdict is passed; so too the other tasks."""
+    from mdgen.models.inception import find_inception_weights, load_inception
+    from mdgen.validation.evaluate_samples import evaluate_samples, summary
+    from mdgen.validation.report.verdict import PASSED, parse_thresholds
+
+    thresholds = parse_thresholds(args.threshold)
+    run, real, report_dir, device, progress = opened(args, path)
+    wanted = args.download_weights or find_inception_weights(args.inception_weights)
+    if args.resize and not wanted:
+        raise RequestError("--resize is for Inception features, but there are no weights; give --inception-weights, or "
+                           "leave it out")
+    inception = load_inception(args.inception_weights, download=bool(args.download_weights)) if wanted else None
+    results = evaluate_samples(run, real, args.fake or run.samples, report_dir, held_out_dir=args.held_out,
+                               inception=inception, resize=args.resize or "pytorch-fid", thresholds=thresholds,
+                               device=device, progress=progress, command=command)
+    return [summary(results), f"report: {report_dir / 'index.html'}"], results["verdict"]["overall"] == PASSED
+
+
+def judge_vae(args, path, command):
+    from mdgen.validation.evaluate_vae import evaluate_vae, vae_summary
+
+    run, real, report_dir, device, progress = opened(args, path)
+    results = evaluate_vae(run, real, report_dir, lpips_weights=args.lpips_weights, device=device, progress=progress,
+                           command=command)
+    return ([vae_summary(results), f"report: {report_dir / 'vae.json'} and vae.png"],
+            all(criterion["passed"] for criterion in results["verdict"]))
+
+
+def sweep_guidance(args, path, command):
+    from mdgen.validation.report.sweep_page import sweep_summary
+    from mdgen.validation.sweep import parse_interval, sweep
+
+    intervals = args.intervals and [parse_interval(text) for text in args.intervals]
+    run, real, report_dir, device, progress = opened(args, path)
+    per_user = 10 if args.samples_per_user is None else args.samples_per_user
+    results = sweep(run, real, report_dir, device=device, vary=args.vary or "cfg", scales=args.scales,
+                    intervals=intervals, per_user=per_user, progress=progress, command=command)
+    return [sweep_summary(results), f"report: {report_dir / 'sweep.html'}"], True
+
+
+def check(args, path, command):
+    from mdgen import distributed
+    from mdgen.validation.checks.run import check_run, check_summary
+
+    findings = check_run(path, distributed.init_from_environment(args.device))
+    return [check_summary(findings)], all(finding.ok for finding in findings)

@@ -1,0 +1,88 @@
+"""Generate images from a trained run: `python sample.py RUN --samples-per-user 10`.
+
+Writes <output>/<user>/*.png, manifest.csv and contact_sheet.png; an interrupted command continues.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from mdgen import commandline
+from mdgen.errors import RequestError
+
+EXAMPLES = """examples:
+  python sample.py runs/demo --samples-per-user 20
+  python sample.py runs/mine --users ID_1 ID_7 --sampler ddim --steps 50 --cfg-scale 2 --output-dir generated/"""
+
+
+def parser():
+    p = commandline.Parser(description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("run", type=Path, nargs="?", metavar="RUN", help="the output folder of train.py")
+    p.add_argument("--model-dir", type=Path, help="the same as RUN, for old command lines")
+    p.add_argument("--samples-per-user", type=int, default=10)
+    p.add_argument("--output-dir", type=Path, help="default: RUN/samples; with enrolled persons samples_enrolled")
+    p.add_argument("--users", nargs="+", metavar="USER", help="generate images of these users only")
+    p.add_argument("--sampler", choices=["ddim", "ddpm", "dpm"], help="default: the run's")
+    p.add_argument("--steps", type=int, help="denoiser evaluations per image (default: the run's)")
+    p.add_argument("--eta", type=float, help="DDIM's share of DDPM noise, 0 to 1")
+    p.add_argument("--cfg-scale", "--guidance-scale", "--condition-scale", type=float,
+                   help="classifier-free guidance: uncond + SCALE (cond - uncond); 1 is none (default: the run's)")
+    p.add_argument("--cfg-interval", "--guidance-interval", type=float, nargs=2, metavar=("LOW", "HIGH"),
+                   help="the shares of the noise levels between which it acts, 0 clean to 1 noise (default: the run's)")
+    p.add_argument("--autoguidance-scale", type=float,
+                   help="away from the run's early checkpoint, at all noise levels; 1 is none (default: the run's)")
+    p.add_argument("--classifier-scale", type=float,
+                   help="along the gradient of the classifier of train.py classifier; 0 is none (default: the run's)")
+    p.add_argument("--seed", type=int, default=0, help="the same seed, user and index give the same image")
+    p.add_argument("--batch-size", type=int, help="images generated at once (default: the run's)")
+    p.add_argument("--weights", default="ema", choices=["ema", "raw"],
+                   help="averaged weights (the default), or those of the last step")
+    p.add_argument("--stage", choices=["diffusion", "joint"],
+                   help="whose weights generate (default: joint where the run has it)")
+    p.add_argument("--overwrite", action="store_true", help="replace images generated with other settings")
+    p.add_argument("--device", choices=["cpu", "cuda"], help="default: cuda where there is one")
+    return p
+
+
+def open_configured(args):
+    """The run with the command line's sampling settings."""
+    from mdgen.runs.folder import RunFolder
+
+    path = commandline.run_argument(args, "sample.py runs/demo")
+    if args.samples_per_user < 1:
+        raise RequestError(f"--samples-per-user is {args.samples_per_user}; expected 1 or more")
+    run = RunFolder.open(path)
+    asked = {key: getattr(args, key) for key in ("sampler", "steps", "eta", "cfg_scale", "autoguidance_scale",
+                                                 "classifier_scale", "batch_size")}
+    asked["cfg_interval"] = args.cfg_interval and tuple(args.cfg_interval)
+    sampling = replace(run.config.sampling, **{key: value for key, value in asked.items() if value is not None})
+    config = replace(run.config, sampling=sampling)   # checks every value
+    if args.eta and sampling.sampler != "ddim":
+        raise RequestError(f"--eta is {args.eta}, but sampler {sampling.sampler} has no such setting; add --sampler "
+                           "ddim, or leave --eta out")
+    if args.cfg_interval and sampling.cfg_scale == 1.0:
+        raise RequestError("--cfg-interval changes nothing at --cfg-scale 1, which is no guidance; give another scale, "
+                           "or leave it out")
+    if args.cfg_scale is not None:
+        commandline.note_weaker_guidance(args.cfg_scale, run.config.sampling.cfg_scale, "this run")
+    return replace(run, config=config)
+
+
+def main(argv):
+    args = parser().parse_args(argv)
+    run = open_configured(args)
+    from mdgen import distributed
+    from mdgen.runs.draw import sample_users
+    from mdgen.training.log import ShowProgress
+
+    device = distributed.init_from_environment(args.device)
+    enrolled = set(args.users or ()) - set(run.users.names)
+    folder = args.output_dir or (run.path / "samples_enrolled" if enrolled else run.samples)
+    rows = sample_users(run, folder, per_user=args.samples_per_user, users=args.users, seed=args.seed,
+                        overwrite=args.overwrite, device=device, progress=ShowProgress("generate", "image"),
+                        weights=args.weights, stage=args.stage)
+    if distributed.is_main():
+        then = "" if enrolled else f"; next: python evaluate.py samples {run.path}"
+        print(f"{len(rows)} images of {len({row.user for row in rows})} users in {folder}{then}")
+    distributed.shut_down()
+    return commandline.OK

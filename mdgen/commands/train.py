@@ -1,0 +1,195 @@
+"""Train mdgen on a folder of users: `python train.py --preset small --data-dir DATA --output-dir RUN`.
+
+The same command resumes. `--preset demo` needs no data: it simulates its users.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from mdgen import commandline
+from mdgen.errors import RequestError
+
+STAGES = ("all", "vae", "diffusion", "joint", "classifier", "enroll")
+LATER = {"distill": "distillation to a few steps"}
+ENROLL = ("run", "images", "user")                       # flags of this stage alone
+ANY_STAGE = ("stage", "set", "device", "debug")
+
+PERCEPTUAL_WEIGHT = 0.1   # with --use-lpips, where the preset has none
+
+EXAMPLES = """examples:
+  python train.py --preset demo --output-dir runs/demo
+  python train.py --preset small --data-dir data/ --output-dir runs/mine
+  python train.py --preset standard --data-dir data/ --output-dir runs/mine128 --set unet.dropout=0.15
+  python train.py --preset memory --data-dir data/ --dry-run
+  python train.py --preset small --data-dir data/ --output-dir runs/tuned --init-from runs/simulated
+  python train.py enroll runs/mine --images new/ID_32
+  torchrun --nproc-per-node 2 train.py --preset small --data-dir data/ --output-dir runs/mine"""
+
+
+def parser():
+    p = commandline.Parser(description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("stage", nargs="?", default="all", choices=[*STAGES, *LATER],
+                   help="what to train (default: all, which is vae, diffusion and, where the preset says so, joint)")
+    p.add_argument("run", nargs="?", type=Path, metavar="RUN", help="enroll: the run that a person joins")
+    p.add_argument("--images", type=Path, metavar="DIR", help="enroll: a folder with 5 to 20 images of the person")
+    p.add_argument("--user", metavar="NAME", help="enroll: the person's name (default: the folder's)")
+    p.add_argument("--preset", help="demo, small, standard, memory or quality (default: small)")
+    p.add_argument("--data-dir", type=Path, help="a folder with one folder of images per user")
+    p.add_argument("--output-dir", type=Path, help="the run folder (default: runs/PRESET)")
+    p.add_argument("--init-from", type=Path, metavar="RUN",
+                   help="start from the weights of this run; its users are forgotten. The VAE is trained on, or kept "
+                        "as it is with --set vae_training.steps=0")
+    p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
+                   help="change one setting, such as unet.dropout=0.1; may be repeated")
+    p.add_argument("--dry-run", action="store_true",
+                   help="print configuration, sizes, memory and time; do one step of every stage; write nothing")
+    p.add_argument("--num-users", type=int, help="checked against the folders; may be left out")
+    p.add_argument("--resolution", type=int, help="image height and width in pixels")
+    p.add_argument("--batch-size", type=int,
+                   help="images per micro-batch; the images per step stay at least the preset's")
+    p.add_argument("--cfg-scale", "--guidance-scale", "--condition-scale", type=float,
+                   help="scale of classifier-free guidance, kept in the run as sample.py's default; 1 is none")
+    p.add_argument("--use-ema", action="store_true", help="accepted for old command lines: EMA is always kept")
+    p.add_argument("--use-lpips", action="store_true",
+                   help="perceptual loss by LPIPS, whose weights must be there (see evaluate.py environment)")
+    p.add_argument("--lpips-weights", type=Path, metavar="DIR",
+                   help="where they lie (default: see evaluate.py environment)")
+    p.add_argument("--tensorboard", action="store_true", help="write the log for TensorBoard, too: RUN/tensorboard")
+    p.add_argument("--seed", type=int, help="of initial weights, batches and noise (default: 0)")
+    p.add_argument("--device", choices=["cpu", "cuda"], help="default: cuda where there is one")
+    return p
+
+
+def output_folder(args) -> Path:
+    return args.output_dir or Path("runs") / (args.preset or "small")
+
+
+def configure(args):
+    """The preset with the command line's changes."""
+    from mdgen.config import override
+    from mdgen.config.presets import preset
+    from mdgen.training.stages.run_stages import with_batch_size
+    from mdgen.training.stages.warm_start import with_source
+
+    config = preset(args.preset or "small")
+    if named := [assignment for assignment in args.set if assignment.strip().startswith(("init_from", "retired"))]:
+        raise RequestError(f"--set {named[0]} names weights without taking them; give --init-from RUN")
+    if args.init_from is not None:
+        config = with_source(config, args.init_from, output_folder(args))
+    if args.resolution is not None:
+        config = override(config, [f"data.height={args.resolution}", f"data.width={args.resolution}"])
+    if args.batch_size is not None:
+        config = with_batch_size(config, args.batch_size)
+    if args.cfg_scale is not None:
+        commandline.note_weaker_guidance(args.cfg_scale, config.sampling.cfg_scale, f"preset {config.preset}")
+        config = replace(config, sampling=replace(config.sampling, cfg_scale=args.cfg_scale))
+    if args.seed is not None:
+        config = replace(config, seed=args.seed)
+    config = override(with_lpips(config, args.lpips_weights) if args.use_lpips else config, args.set)
+    if args.lpips_weights and not config.vae.perceptual_weight:
+        raise RequestError(f"--lpips-weights {args.lpips_weights} is for a perceptual loss, but there is none; add "
+                           "--use-lpips, or leave it out")
+    return config
+
+
+def with_lpips(config, weights):
+    """The configuration with a perceptual loss by the LPIPS weights there are; RequestError where there are none."""
+    from mdgen.losses.perceptual import load_lpips
+    from mdgen.training.stages.image_loss import lpips_nets
+
+    weight = config.vae.perceptual_weight or PERCEPTUAL_WEIGHT
+    name = f"lpips_{load_lpips(weights, lpips_nets()).net}"
+    return replace(config, vae=replace(config.vae, perceptual=name, perceptual_weight=weight))
+
+
+def main(argv):
+    args = parser().parse_args(argv)
+    if args.stage in LATER:
+        raise RequestError(f"train.py {args.stage} ({LATER[args.stage]}) is not in this version; "
+                           f"expected one of {', '.join(STAGES)}")
+    refuse_idle_flags(args)
+    from mdgen import distributed
+
+    act = enroll if args.stage == "enroll" else dry_run if args.dry_run else train
+    act(args, distributed.init_from_environment(args.device))
+    distributed.shut_down()
+    return commandline.OK
+
+
+def refuse_idle_flags(args):
+    """RequestError for a flag that the stage would not look at."""
+    given = [name for name, value in vars(args).items()
+             if value is not None and value is not False and value != [] and name not in ANY_STAGE]
+    idle = [name for name in given if (name in ENROLL) != (args.stage == "enroll")]
+    if idle:
+        name = {"run": str(args.run)}.get(idle[0], "--" + idle[0].replace("_", "-"))
+        expected = ("RUN --images DIR [--user NAME] [--set enroll_training.KEY=VALUE] [--device DEVICE]"
+                    if args.stage == "enroll" else "the run folder as --output-dir; see --help")
+        raise RequestError(f"train.py {args.stage} makes no use of {name}; leave it out. Expected: {expected}")
+
+
+def train(args, device):
+    from mdgen import distributed
+    from mdgen.runs.lock import only_writer
+    from mdgen.training.stages.run_stages import open_run, train_stages
+    from mdgen.training.tensorboard import check_tensorboard, write_tensorboard
+
+    config, output_dir = configure(args), output_folder(args)
+    if args.tensorboard:
+        check_tensorboard()
+    with only_writer(output_dir):
+        run, split = open_run(config, args.data_dir, output_dir, args.num_users, args.lpips_weights)
+        if distributed.is_main():
+            print(f"{run.path}: {len(run.users.names)} users, {len(split.train)} training and {len(split.validation)} "
+                  f"validation images ({run.users.channels}{f', {run.users.colormap}' if run.users.colormap else ''}), "
+                  f"preset {config.preset}, device {device}", flush=True)
+        try:
+            train_stages(run, split, args.stage, device)
+        finally:
+            if args.tensorboard and distributed.is_main():
+                write_tensorboard(run.path)
+    if distributed.is_main():
+        print(f"trained; previews in {run.path / 'previews'}; next: python sample.py {run.path} --samples-per-user 10")
+
+
+def enroll(args, device):
+    from mdgen import distributed
+    from mdgen.config import override
+    from mdgen.runs.folder import RunFolder
+    from mdgen.runs.lock import only_writer
+    from mdgen.training.log import read_log
+    from mdgen.training.stages.enrolment import enroll
+
+    if args.run is None or args.images is None:
+        raise RequestError(f"{'RUN' if args.run is None else '--images DIR'} is missing; give both, as in train.py "
+                           "enroll runs/mine --images new/ID_32")
+    if idle := [assignment for assignment in args.set if not assignment.strip().startswith("enroll_training.")]:
+        raise RequestError(f"--set {idle[0]} changes nothing here: the run stays as it is; leave it out, or set "
+                           "enroll_training.KEY")
+    run = RunFolder.open(args.run)
+    with only_writer(run.path):
+        name = enroll(run, args.images, args.user, override(run.config, args.set).enroll_training, device)
+    if distributed.is_main():
+        found = read_log(run.path / "enrolled" / "log.jsonl", name)[-1]
+        print(f"enrolled {name}: error {found['validation_error']:.4f} on the images, "
+              f"{found['validation_error_as_nearest_user']:.4f} as the nearest known user; next: python sample.py "
+              f"{run.path} --users {name}")
+
+
+def dry_run(args, device):
+    from mdgen.runs.folder import Users
+    from mdgen.training.stages.dry_run import dry_run
+    from mdgen.training.stages.run_stages import read_users
+    from mdgen.training.stages.warm_start import check_source
+
+    config, users = configure(args), None
+    if args.num_users is not None and args.num_users < 1:
+        raise RequestError(f"--num-users is {args.num_users}; expected 1 or more, or leave the flag out")
+    check_source(config, output_folder(args))
+    if args.data_dir is not None:
+        folders = read_users(config, args.data_dir, None, args.num_users)
+        users = Users(folders.users, str(args.data_dir), folders.channels, folders.colormap)
+    if args.stage == "joint":
+        config = replace(config, joint=replace(config.joint, in_all=True))
+    print("\n".join(dry_run(config, users, args.num_users, device)))
