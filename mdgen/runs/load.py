@@ -1,0 +1,54 @@
+"""A trained run in Python: its users, and new images of them."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mdgen import distributed
+from mdgen.data.image_io import paint, to_uint8
+from mdgen.errors import RequestError, check_number
+from mdgen.files import named_seed
+from mdgen.runs.enrolled import enrolled_names, with_enrolled
+from mdgen.runs.folder import RunFolder
+from mdgen.runs.pipeline import load_pipeline
+
+
+def load(run: str | Path, device: str | None = None) -> "TrainedRun":
+    """Open the output folder of train.py, ready to generate images as its config.json says.
+
+    device: "cpu" or "cuda"; default cuda where there is one. Raises RequestError if it is no run or is not trained to
+    its end, RunError if a file is damaged.
+    """
+    return TrainedRun(RunFolder.open(Path(run)), distributed.init_from_environment(device))
+
+
+class TrainedRun:
+    """users: the names of those whom the run was trained with; enrolled: of those who joined it later."""
+
+    def __init__(self, run: RunFolder, device):
+        self.run, self.device = run, device
+        self.users, self.enrolled = list(run.users.names), enrolled_names(run)
+        self.pipeline = load_pipeline(run, device)
+
+    def draw(self, user: str, n: int, seed: int = 0, *, as_intensity: bool = False) -> np.ndarray:
+        """n new images of a user: uint8 [n, H, W, 3] in the colours of the run's files, top row approaching fastest.
+
+        The same seed, user and place give the same image, also that of sample.py with this seed. as_intensity: the
+        levels below the colours, uint8 [n, H, W], 0 weakest to 255 strongest. Raises RequestError for a user whom the
+        run does not know, a number that makes no sense, and intensities of a run whose images are plain RGB.
+        """
+        check_number("n", n, 0, whole=True)
+        if user not in (known := [*self.users, *self.enrolled]):
+            raise RequestError(f"user {user} is not in this run; it knows {', '.join(known)}")
+        channels, size = self.run.users.channels, self.run.config.data
+        if as_intensity and channels != "intensity":
+            raise RequestError("as_intensity needs a run of intensity images, but this one's are rgb; leave it out")
+        pipeline, index, _ = with_enrolled(self.pipeline, [user])
+        levels = [np.empty((0, self.run.image_channels, size.height, size.width), np.uint8)]
+        for places in torch.arange(n).split(self.run.config.sampling.batch_size) if n else ():
+            users = torch.full((len(places),), index[user], device=self.device)
+            images = pipeline.generate(users, [named_seed(seed, user, place) for place in places.tolist()])
+            levels.append(to_uint8(images).cpu().numpy())
+        levels = np.concatenate(levels)
+        return levels[:, 0] if as_intensity else paint(levels, self.run.users.colormap)
