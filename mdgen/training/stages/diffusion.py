@@ -44,7 +44,7 @@ def held_out_latents(vae, statistics, split: Split, device):
 
 
 class DiffusionTask:
-    """Denoise latents of training images; validate by the same loss on held-out images, at fixed noise."""
+    """Denoise latents of training images; validate by the unweighted error on held-out ones, at fixed noise."""
 
     name = "diffusion"
 
