@@ -151,25 +151,15 @@ def control_points(relative_speed, support):
     relative_speed: RV, in three regimes split at 0.5 and 1.3. support: stance time as a fraction of the
     cycle. Positive: leg forward, shank backward, toes up, forearm forward.
     """
-    rv, p, q = relative_speed, (relative_speed - 0.5) / 0.8, (relative_speed - 1.3) / 1.7
-    if rv < 0.5:
-        table = dict(hip=[(-0.1, 50 * rv), (0.5, -30 * rv), (0.9, 50 * rv)],
-                     knee=[(0.17, 3), (0.4, 3), (0.75, 140 * rv), (1, 3)],
-                     ankle=[(0, -3), (0.08, -30 * rv - 3), (0.5, 22 * rv - 3), (support, -34 * rv - 3),
-                            (0.85, -3)],
-                     elbow=[(0.05, 6 * rv + 3), (0.5, 34 * rv + 3), (0.9, 10 * rv + 3)])
-    elif rv < 1.3:
-        table = dict(hip=[(-0.1, 25), (0.5, -15), (0.9, 25)],
-                     knee=[(0.17, 3), (0.4, 3), (0.75, 70), (1, 3)],
-                     ankle=[(0, -3), (0.08, -18), (0.5, 8), (support, -20), (0.85, -3)],
-                     elbow=[(0.05, 8 * p + 6), (0.5 + 0.01 * p, 24 * p + 20), (0.9, 9 * p + 8)])
-    else:
-        table = dict(hip=[(0.2 * q - 0.1, 5 * q + 25), (0.5, -15), (0.9, 6 * q + 25)],
-                     knee=[(0.17 - 0.05 * q, 22 * q + 3), (0.4, 3), (0.75 - 0.05 * q, 70 - 5 * q),
-                           (1 - 0.03 * q, 3 + 3 * q)],
-                     ankle=[(0, 5 * q - 3), (0.08, 4 * q - 18), (0.5 - 0.1 * q, 8 - 3 * q),
-                            (support, -20 - 8 * q), (0.85, 5 * q - 3)],
-                     elbow=[(0.05, 14 - 6 * q), (0.51 + 0.04 * q, 44 + 26 * q), (0.9 - 0.1 * q, 17 - 6 * q)])
+    rv = relative_speed   # each of the three grows within its regime alone, so that one table holds all regimes
+    s, p, q = min(rv, 0.5), min(max((rv - 0.5) / 0.8, 0), 1), max((rv - 1.3) / 1.7, 0)
+    table = dict(hip=[(0.2 * q - 0.1, 50 * s + 5 * q), (0.5, -30 * s), (0.9, 50 * s + 6 * q)],
+                 knee=[(0.17 - 0.05 * q, 22 * q + 3), (0.4, 3), (0.75 - 0.05 * q, 140 * s - 5 * q),
+                       (1 - 0.03 * q, 3 + 3 * q)],
+                 ankle=[(0, 5 * q - 3), (0.08, -30 * s - 3 + 4 * q), (0.5 - 0.1 * q, 22 * s - 3 - 3 * q),
+                        (support, -34 * s - 3 - 8 * q), (0.85, 5 * q - 3)],
+                 elbow=[(0.05, 6 * s + 3 + 8 * p - 6 * q), (0.5 + 0.01 * p + 0.04 * q, 34 * s + 3 + 24 * p + 26 * q),
+                        (0.9 - 0.1 * q, 10 * s + 3 + 9 * p - 6 * q)])
     return {joint: tuple(np.array(points, np.float64).T) for joint, points in table.items()}
 
 
