@@ -54,12 +54,10 @@ def evaluate_samples(run: RunFolder, real_dir: Path, fake_dir: Path, report_dir:
     progress = progress or (lambda *label: None)
     names, seed = run.users.names, run.config.seed
     real_dir, fake_dir = Path(real_dir), Path(fake_dir)
-    sets = read_sets(run, real_dir, fake_dir, held_out_dir, progress)
+    split, parts = read_sets(run, real_dir, fake_dir, held_out_dir, progress)
     cache, judges = Cache(run.path / "report" / "cache"), run.path / "report" / "judges"
-    classifier, key = train_judge(sets.split, run.config.evaluation, judges, seed=seed, device=device)
-    siamese, siamese_key = train_siamese(sets.split, run.config.evaluation, judges, seed=seed, device=device)
-
-    parts = sets.training, sets.held_out, sets.generated
+    classifier, key = train_judge(split, run.config.evaluation, judges, seed=seed, device=device)
+    siamese, siamese_key = train_siamese(split, run.config.evaluation, judges, seed=seed, device=device)
     judged = [judge_images(classifier, *part, device) for part in parts]
     results = {
         "schema_version": SCHEMA_VERSION, "mdgen": __version__, "command": command,

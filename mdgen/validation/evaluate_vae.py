@@ -70,7 +70,9 @@ def evaluate_vae(run: RunFolder, real_dir: Path, report_dir: Path, *, device, pr
         "originals": {"recognition": recognition(original.probabilities, original.users)}}
     results = plain(results | {"verdict": verdict(results)})
     if distributed.is_main():
-        write(results, split, trees["vae"], run.users.colormap, Path(report_dir))
+        with report_folder(Path(report_dir)):
+            write_text(Path(report_dir) / "vae.json", to_json(results))
+            write_png(Path(report_dir) / "vae.png", picture(split, trees["vae"], run.users.colormap))
     return results
 
 
@@ -123,12 +125,6 @@ def verdict(results: dict) -> list:
               ("fine_power", fine, LEAST_FINE_POWER, None if fine is None else fine >= LEAST_FINE_POWER),
               ("dead_channels", dead, 0, dead == 0)]
     return [dict(zip(("name", "value", "threshold", "passed"), check)) for check in checks]
-
-
-def write(results: dict, split: Split, tree, colormap: str | None, folder: Path) -> None:
-    with report_folder(folder):
-        write_text(folder / "vae.json", to_json(results))
-        write_png(folder / "vae.png", picture(split, tree, colormap))
 
 
 def picture(split: Split, tree, colormap: str | None):

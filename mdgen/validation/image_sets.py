@@ -1,6 +1,5 @@
 """The three sets of images that an evaluation compares, read from their folders and checked against the run."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -12,22 +11,10 @@ from mdgen.runs.draw import MANIFEST, read_manifest
 from mdgen.runs.folder import RunFolder, listing
 
 
-@dataclass(frozen=True)
-class ImageSets:
-    """split: real images as training split them; the other two: a decoded tree and rows of it, [N] int64."""
-
-    split: Split
-    held_out: tuple
-    generated: tuple
-
-    @property
-    def training(self) -> tuple:
-        return self.split.folders, self.split.train
-
-
 def read_sets(run: RunFolder, real_dir: Path, fake_dir: Path, held_out_dir: Path | None = None,
-              progress=lambda label: None) -> ImageSets:
-    """Decode the folders of an evaluation.
+              progress=lambda label: None):
+    """Decode the folders of an evaluation: the Split of the real images, and (tree, rows [N] int64 of it) of the
+    training, the held-out and the generated images.
 
     real_dir: user folders, split as training split them; its held-out part is the ceiling unless held_out_dir names
     other recordings of the same users. fake_dir: generated user folders.
@@ -44,7 +31,7 @@ def read_sets(run: RunFolder, real_dir: Path, fake_dir: Path, held_out_dir: Path
         refuse_seen(run, Split(other, split.train[:0], held_out[1]), "--held-out",
                     run.users.training_images or split.training_digests())
     fake = read_tree(run, fake_dir, "--fake", progress("read generated images"))
-    return ImageSets(split, held_out, (fake, torch.arange(len(fake))))
+    return split, ((split.folders, split.train), held_out, (fake, torch.arange(len(fake))))
 
 
 def read_split(run: RunFolder, real_dir: Path, progress=None) -> Split:

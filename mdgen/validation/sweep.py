@@ -1,7 +1,7 @@
 """How strong should guidance be: a small set generated at every scale and interval, each judged as a report would."""
 
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from mdgen.runs.pipeline import load_guides
 from mdgen.validation.distribution import compare
 from mdgen.validation.evaluate_samples import diversity, texture
 from mdgen.validation.image_sets import read_split, read_tree
-from mdgen.validation.judges.features import JudgedSet, judge_images
+from mdgen.validation.judges.features import judge_images
 from mdgen.validation.judges.user_classifier import recognition, train_judge
 from mdgen.validation.memorization import originality
 from mdgen.validation.report.sweep_page import DISTANCE, FIGURES, render
@@ -28,15 +28,6 @@ INTERVALS = ((0.0, 1.0), (0.0, 0.8))
 LEAST_DIVERSITY = 0.9   # of the training images'
 RULE = (f"the lowest distance among settings recognised at least as well as held-out images, with diversity of "
         f"{LEAST_DIVERSITY:g} of the training images' or more; where there is none, the lowest distance of all")
-
-
-@dataclass(frozen=True)
-class Real:
-    """What every generated set is compared with: the run's judge and its view of the real images."""
-
-    judge: torch.nn.Module
-    training: JudgedSet
-    held_out: JudgedSet
 
 
 def sweep(run: RunFolder, real_dir: Path, report_dir: Path, *, device, vary: str = "cfg", scales=None, intervals=None,
@@ -62,8 +53,8 @@ def sweep(run: RunFolder, real_dir: Path, report_dir: Path, *, device, vary: str
     folders = {config: generated(at, Path(report_dir), per_user, device, progress) for config, at in runs.items()}
     judge, key = train_judge(split, run.config.evaluation, run.path / "report" / "judges", seed=run.config.seed,
                              device=device)
-    real = Real(judge, *(judge_images(judge, split.folders, rows, device) for rows in (split.train, split.validation)))
-    found = {config: judged(run, folder, real, per_user, device) for config, folder in folders.items()}
+    real = [judge_images(judge, split.folders, rows, device) for rows in (split.train, split.validation)]
+    found = {config: judged(run, folder, judge, real, per_user, device) for config, folder in folders.items()}
     results = plain({"command": command, "run": str(run.path), "per_user": per_user, "judge": key,
                      "vary": vary, **summed(vary, asked, found)})
     if distributed.is_main():
@@ -114,12 +105,15 @@ def generated(run: RunFolder, report_dir: Path, per_user: int, device, progress)
     return folder
 
 
-def judged(run: RunFolder, folder: Path, real: Real, per_user: int, device) -> dict:
-    """FIGURES of the first `per_user` images of every user in a folder, "generated", and of real ones, "held_out"."""
+def judged(run: RunFolder, folder: Path, judge, real: list, per_user: int, device) -> dict:
+    """FIGURES of the first `per_user` images of every user in a folder, "generated", and of real ones, "held_out".
+
+    real: the JudgedSets of training and held-out images.
+    """
     tree, users = read_tree(run, folder, "--fake"), range(len(run.users.names))
     first = np.concatenate([np.flatnonzero(tree.labels.numpy() == user)[:per_user] for user in users])
-    fake = judge_images(real.judge, tree, torch.from_numpy(first), device)
-    sets = real.training, real.held_out, fake
+    fake = judge_images(judge, tree, torch.from_numpy(first), device)
+    sets = *real, fake
     distance = compare(*sets, [min(len(s.of_user(user)) for s in sets) for user in users])["fd"]
     spread, fine, copies = diversity(*sets, len(users), "features"), texture(*sets, len(users)), originality(*sets)
 
@@ -129,7 +123,7 @@ def judged(run: RunFolder, folder: Path, real: Real, per_user: int, device) -> d
                                   fine[side]["overall"], copies[rate]), strict=True))
 
     return {"generated": figures(fake, "generated", "generated", "copy_rate"),
-            "held_out": figures(real.held_out, "held_out", "floor", "held_out_rate"),
+            "held_out": figures(real[1], "held_out", "floor", "held_out_rate"),
             "n": distance["n"], "small_n": distance["small_n"], "folder": str(folder),
             "sampler": read_manifest(folder)[0].sampler}
 

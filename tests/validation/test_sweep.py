@@ -64,10 +64,9 @@ def test_a_sweep_draws_each_setting_once_and_judges_it_as_the_report_does(quick_
 def check_against_report(path, results):
     """The report's own figures of the images of one setting."""
     run, row = RunFolder.open(path), results["rows"][3]
-    sets = read_sets(run, run.users.data_dir, Path(row["folder"]), progress=lambda *label: None)
-    judge, key = train_judge(sets.split, run.config.evaluation, path / "report" / "judges", seed=0, device="cpu")
-    report = judge_sets(*(judge_images(judge, *part, "cpu") for part in (sets.training, sets.held_out, sets.generated)),
-                        3, find_axes(run.users.data_dir))
+    split, sets = read_sets(run, run.users.data_dir, Path(row["folder"]), progress=lambda *label: None)
+    judge, key = train_judge(split, run.config.evaluation, path / "report" / "judges", seed=0, device="cpu")
+    report = judge_sets(*(judge_images(judge, *part, "cpu") for part in sets), 3, find_axes(run.users.data_dir))
     distance = report["distribution"]["user_classifier"]["fd_user_classifier"]["against_training"]
     for side, values, floor, copies in (("generated", row, "generated", "copy_rate"),
                                         ("held_out", results["held_out"], "floor", "held_out_rate")):

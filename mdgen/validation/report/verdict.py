@@ -11,19 +11,17 @@ INCOMPLETE = "incomplete"   # nothing failed, but not everything asked for was m
 
 @dataclass(frozen=True)
 class Criterion:
-    """A figure, where it lies in a report, and what it must be below or above."""
+    """A figure of a report, and what it must be below or above."""
 
     path: tuple            # keys into the results
     below: bool
     limit: float
     meaning: str
+    over: tuple = ()           # of a ratio: the path to what the figure is divided by
+    closeness: bool = False    # take closeness to 1, in [0, 1]: twice as much is as far off as half as much
 
 
-def match(share: float) -> float:
-    """A ratio to real images as closeness to 1, in [0, 1]: twice as much is as far off as half as much."""
-    return min(share, 1 / share) if share else 0.0
-
-
+DISTANCE = "distribution", "user_classifier", "fd_user_classifier", "against_training"
 CRITERIA = {
     "fid": Criterion(("distribution", "inception", "fid", "all_images", "generated_to_training"), True, 50.0,
                      "Fréchet distance in 2015 Inception features, of all images"),
@@ -35,12 +33,15 @@ CRITERIA = {
                                   "equal error rate of the Siamese judge on generated images"),
     "copy_rate": Criterion(("originality", "copy_rate"), True, 0.02,
                            "share of generated images that copy a training image"),
-    "fd_over_floor": Criterion(("ratios", "fd_over_floor"), True, 3.0,
-                               "Fréchet distance in the user classifier's features, over that of real held-out images"),
-    "diversity": Criterion(("ratios", "diversity"), False, 0.8,
-                           "distance between generated images of a user, over that between held-out ones"),
-    "fine_texture": Criterion(("ratios", "fine_texture"), False, 0.5,
-                              "closeness of fine texture (speckle) to that of real images, 1 where they are equal"),
+    "fd_over_floor": Criterion((*DISTANCE, "generated"), True, 3.0,
+                               "Fréchet distance in the user classifier's features, over that of real held-out images",
+                               (*DISTANCE, "floor")),
+    "diversity": Criterion(("diversity", "features", "generated", "overall"), False, 0.8,
+                           "distance between generated images of a user, over that between held-out ones",
+                           ("diversity", "features", "held_out", "overall")),
+    "fine_texture": Criterion(("texture", "generated", "overall"), False, 0.5,
+                              "closeness of fine texture (speckle) to that of real images, 1 where they are equal",
+                              closeness=True),
 }
 
 
@@ -69,32 +70,18 @@ def verdict(results: dict, thresholds: dict | None = None) -> dict:
     counts as passed.
     """
     thresholds = thresholds or {}
-    figures = {**results, "ratios": derived(results)}
-    rows = [judged(name, criterion, figures, thresholds.get(name, criterion.limit))
+    rows = [judged(name, criterion, results, thresholds.get(name, criterion.limit))
             for name, criterion in CRITERIA.items() if thresholds.get(name, criterion.limit) is not None]
     found = {row["status"] for row in rows}
     overall = FAILED if FAILED in found else INCOMPLETE if NOT_MEASURED in found or not rows else PASSED
     return {"overall": overall, "criteria": rows}
 
 
-def derived(results: dict) -> dict:
-    """Figures of the verdict that are ratios of others; None where one is missing."""
-    distance = look_up(results, ("distribution", "user_classifier", "fd_user_classifier", "against_training"))
-    spread = look_up(results, ("diversity", "features"))
-    fine = look_up(results, ("texture", "generated", "overall"))
-    return {"fd_over_floor": ratio(distance, ("generated",), ("floor",)),
-            "diversity": ratio(spread, ("generated", "overall"), ("held_out", "overall")),
-            "fine_texture": None if fine is None else match(fine)}
-
-
-def ratio(values, over, under):
-    """The figure at one path over that at another."""
-    above, below = look_up(values, over), look_up(values, under)
-    return above / below if above is not None and below else None
-
-
-def judged(name: str, criterion: Criterion, figures: dict, limit: float) -> dict:
-    value = look_up(figures, criterion.path)
+def judged(name: str, criterion: Criterion, results: dict, limit: float) -> dict:
+    value, under = look_up(results, criterion.path), look_up(results, criterion.over) if criterion.over else 1
+    value = value / under if value is not None and under else None
+    if criterion.closeness and value is not None:
+        value = min(value, 1 / value) if value else 0.0
     status = NOT_MEASURED if value is None else PASSED if (
         value < limit if criterion.below else value > limit) else FAILED
     return {"name": name, "value": value, "needs": f"{'<' if criterion.below else '>'} {limit:g}", "status": status,
