@@ -1,7 +1,6 @@
 """Do generated images help to train an identification model? Small classifiers, tested on real held-out images."""
 
 import itertools
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -13,6 +12,7 @@ from mdgen.data.transforms import augment
 from mdgen.errors import RequestError
 from mdgen.models.classifier import UserClassifier
 from mdgen.training.lr_schedule import learning_rate
+from mdgen.validation.judges.features import JudgedSet
 
 BATCH_SIZE, WIDTH = 32, 16
 PEAK_RATE, WARMUP_STEPS, WEIGHT_DECAY = 2e-3, 10, 0.05
@@ -21,34 +21,20 @@ PEAK_RATE, WARMUP_STEPS, WEIGHT_DECAY = 2e-3, 10, 0.05
 AUGMENTATION = {"gain": 0.05, "max_shift": 0, "noise": 0.05}
 
 
-@dataclass(frozen=True)
-class Labelled:
-    """images: uint8 [N, C, H, W] tensor; users: [N] int64, rising; rows of one user as they were given."""
-
-    images: torch.Tensor
-    users: np.ndarray
-
-    @staticmethod
-    def of(judged) -> "Labelled":
-        order = np.argsort(judged.users, kind="stable")   # results must not depend on how users are interleaved
-        return Labelled(torch.from_numpy(judged.images[order]), judged.users[order])
-
-    def block(self, per_user: int | None, rng) -> "Labelled":
-        """`per_user` neighbouring images of every user from a random place: what a user with little data has."""
-        if per_user is None:
-            return self
-        rows = [np.flatnonzero(self.users == user) for user in np.unique(self.users)]
-        starts = [rng.integers(len(r) - per_user + 1) for r in rows]
-        rows = np.concatenate([r[start:start + per_user] for r, start in zip(rows, starts)])
-        return Labelled(self.images[rows], self.users[rows])
+def block(judged: JudgedSet, per_user: int | None, rng) -> JudgedSet:
+    """`per_user` neighbouring images of every user from a random place: what a user with little data has."""
+    if per_user is None:
+        return judged
+    rows = [judged.of_user(user) for user in np.unique(judged.users)]
+    starts = [rng.integers(len(r) - per_user + 1) for r in rows]
+    return judged.rows(np.concatenate([r[start:start + per_user] for r, start in zip(rows, starts)]))
 
 
 def usefulness(training, held_out, generated, num_users: int, *, sizes=(5, 10, 20, 50, None), seeds: int = 3,
                steps: int, device, progress=None) -> dict:
     """Accuracy on held-out real images of classifiers trained on real images, without and with generated ones.
 
-    training, held_out, generated: with images uint8 [N, C, H, W] and users [N] int64, rows of one user in file
-    order. sizes: real images per user, None for all; those that a user does not have are left out. Every
+    training, held_out, generated: JudgedSets. sizes: real images per user, None for all; those that a user does not have are left out. Every
     classifier takes `steps` batches of 32; with generated images half of each batch. Both arms of a seed have
     the same real images, initial weights and augmentation, so that their difference, the gain, is paired.
     tstr: trained on generated, tested on held-out images. trts: trained on all real, tested on generated ones.
@@ -90,7 +76,7 @@ def one_seed(train, training, held_out, generated, sizes, seed: int) -> dict:
     """
     found = {"real": [], "both": []}
     for size in sizes:
-        few = training.block(size, np.random.default_rng([seed, size or 0]))
+        few = block(training, size, np.random.default_rng([seed, size or 0]))
         accuracy_of = train([few], seed)
         found["real"].append(accuracy_of(held_out))
         found["both"].append(train([few, generated], seed)(held_out))
@@ -99,14 +85,15 @@ def one_seed(train, training, held_out, generated, sizes, seed: int) -> dict:
     return {**found, "tstr": train([generated], seed)(held_out)}
 
 
-def check_sets(training, held_out, generated, num_users: int) -> list[Labelled]:
+def check_sets(training, held_out, generated, num_users: int) -> list[JudgedSet]:
     """The three sets, each in order of users; RequestError where one is empty or a user has no training image."""
     for name, judged in (("training", training), ("held-out", held_out), ("generated", generated)):
         if len(judged.users) == 0:
             raise RequestError(f"there are no {name} images; expected some of every one of {num_users} users")
     if (counts := np.bincount(training.users, minlength=num_users)).min() == 0:
         raise RequestError(f"user number {counts.argmin()} has no training image; expected some of every user")
-    return [Labelled.of(judged) for judged in (training, held_out, generated)]
+    # results must not depend on how users are interleaved
+    return [s.rows(np.argsort(s.users, kind="stable")) for s in (training, held_out, generated)]
 
 
 def feasible(sizes, counts) -> list:
@@ -114,7 +101,7 @@ def feasible(sizes, counts) -> list:
     return [size for size in sizes if size is None or size <= counts.min() and size < counts.max()]
 
 
-def train_classifier(parts: list[Labelled], num_users: int, *, steps: int, seed: int, device):
+def train_classifier(parts: list[JudgedSet], num_users: int, *, steps: int, seed: int, device):
     """A small UserClassifier trained on an equal share of each batch from every part, in evaluation mode.
 
     AdamW, warm-up and cosine; everything random comes from `seed`.
@@ -131,7 +118,7 @@ def train_classifier(parts: list[Labelled], num_users: int, *, steps: int, seed:
             for group in optimizer.param_groups:
                 group["lr"] = rate
             batch = [(part.images[r[step]], part.users[r[step]]) for part, r in zip(parts, rows)]
-            images = torch.cat([images for images, _ in batch]).to(device)            # [B, C, H, W]
+            images = torch.from_numpy(np.concatenate([images for images, _ in batch])).to(device)   # [B, C, H, W]
             users = torch.from_numpy(np.concatenate([users for _, users in batch])).to(device)
             images = augment(to_floats(images), generator, **AUGMENTATION)
             loss = F.cross_entropy(network(images), users)
@@ -147,11 +134,11 @@ def epochs(rng, count: int, total: int):
 
 
 @torch.inference_mode()
-def accuracy(network, labelled: Labelled, device) -> float:
+def accuracy(network, judged: JudgedSet, device) -> float:
     """Share of images whose user the network names."""
     users = torch.cat([network(to_floats(batch.to(device))).argmax(dim=1).cpu()
-                       for batch in labelled.images.split(64)])
-    return float((users.numpy() == labelled.users).mean())
+                       for batch in torch.from_numpy(judged.images).split(64)])
+    return float((users.numpy() == judged.users).mean())
 
 
 def summarise(values) -> dict | None:

@@ -1,14 +1,17 @@
 """Planted usefulness: perfect images help where real ones are few, mislabelled ones do not; the rest is bookkeeping."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 from mdgen.errors import RequestError
-from mdgen.validation.judges.usefulness import Labelled, epochs, feasible, usefulness
+from mdgen.validation.judges.features import JudgedSet
+from mdgen.validation.judges.usefulness import block, check_sets, epochs, feasible, usefulness
 
 WIDTHS = (2, 5, 9)   # of each user's stripe, whose place drifts in the course of a recording
+
+
+def judged_set(images, users):
+    return JudgedSet(images, users, *3 * [np.zeros(len(users))])   # all that a judge said is of no concern here
 
 
 def walks(count, seed):
@@ -19,7 +22,7 @@ def walks(count, seed):
     for index, (image, user) in enumerate(zip(images, users)):
         row = index % count * 22 // count
         image[0, row:row + WIDTHS[user]] += rng.integers(80, 140, dtype=np.uint8)
-    return SimpleNamespace(images=images, users=users)
+    return judged_set(images, users)
 
 
 def judge(training, held_out, generated, **options):
@@ -50,7 +53,7 @@ def test_perfect_images_help_who_has_few_real_ones(found):
 def test_images_with_shuffled_users_teach_nothing(sets, found):
     training, held_out, generated = sets
     users = np.random.default_rng(0).permutation(generated.users)
-    shuffled = judge(training, held_out, SimpleNamespace(images=generated.images, users=users), sizes=(None,))
+    shuffled = judge(training, held_out, judged_set(generated.images, users), sizes=(None,))
     assert shuffled["curve"][0]["real"] == found["curve"][1]["real"]
     assert shuffled["curve"][0]["gain"]["mean"] < 0.05
     assert shuffled["tstr"]["mean"] < found["chance"] + 0.25 and shuffled["trts"]["mean"] < found["chance"] + 0.15
@@ -73,7 +76,7 @@ def interleaved(judged, seed):
     source = np.empty(len(users), dtype=np.int64)
     for user in np.unique(users):
         source[users == user] = np.flatnonzero(judged.users == user)
-    return SimpleNamespace(images=judged.images[source], users=users)
+    return judged_set(judged.images[source], users)
 
 
 def test_the_seeds_alone_decide_and_the_order_of_users_does_not(sets):
@@ -89,12 +92,13 @@ def test_few_images_are_neighbours_in_the_recording():
     count = 12
     users = np.tile([0, 1], count)
     images = np.arange(2 * count, dtype=np.uint8)[:, None, None, None]
-    labelled, starts = Labelled.of(SimpleNamespace(images=images, users=users)), set()
+    given = judged_set(images, users)
+    training, starts = check_sets(given, given, given, 2)[0], set()
     for seed in range(60):
-        block = labelled.block(4, np.random.default_rng(seed))
-        assert block.users.tolist() == [0] * 4 + [1] * 4
-        mine, other = block.images.flatten().split(4)
-        assert mine.diff().tolist() == other.diff().tolist() == [2, 2, 2]   # every second image is one user's
+        few = block(training, 4, np.random.default_rng(seed))
+        assert few.users.tolist() == [0] * 4 + [1] * 4
+        mine, other = few.images.reshape(2, 4)
+        assert np.diff(mine).tolist() == np.diff(other).tolist() == [2, 2, 2]   # every second image is one user's
         starts |= {int(mine[0]) // 2}
     assert starts == set(range(count - 3))
 
@@ -114,13 +118,13 @@ def test_every_row_comes_once_in_an_epoch():
 @pytest.mark.parametrize("part", range(3))
 def test_an_empty_set_is_refused(sets, part):
     sets = list(sets)
-    sets[part] = SimpleNamespace(images=sets[part].images[:0], users=sets[part].users[:0])
+    sets[part] = judged_set(sets[part].images[:0], sets[part].users[:0])
     with pytest.raises(RequestError, match=("training", "held-out", "generated")[part]):
         judge(*sets)
 
 
 def test_a_user_without_real_images_is_refused(sets):
     training, held_out, generated = sets
-    lacking = SimpleNamespace(images=training.images[:60], users=training.users[:60])
+    lacking = judged_set(training.images[:60], training.users[:60])
     with pytest.raises(RequestError, match="user number 2 has no training image"):
         judge(lacking, held_out, generated)
