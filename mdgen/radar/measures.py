@@ -111,20 +111,20 @@ def envelope(image, velocity, *, threshold=None, min_cells=2):
     return upper, lower
 
 
-def bandwidth(image, velocity, **options):
-    """Mean distance in m/s between the envelopes; options as for `envelope`. NaN for an empty image."""
-    upper, lower = envelope(image, velocity, **options)
+def bandwidth(image, velocity):
+    """Mean distance in m/s between the envelopes; NaN for an empty image."""
+    upper, lower = envelope(image, velocity)
     return float(np.mean((upper - lower)[np.isfinite(upper)])) if np.isfinite(upper).any() else float("nan")
 
 
-def limb_amplitude(image, velocity, *, dynamic_range_db=40.0, **options):
+def limb_amplitude(image, velocity, *, dynamic_range_db=40.0):
     """How far in m/s the limbs' swing reaches above the mean torso speed: 90th percentile of the upper
-    envelope (median of three columns) minus the mean torso line. options as for `envelope`."""
+    envelope (median of three columns) minus the mean torso line."""
     image, velocity = check_image(image, velocity)
     torso = torso_line(image, velocity, dynamic_range_db=dynamic_range_db)
     if torso.mean() < 0:  # receding: the mirror image
-        return limb_amplitude(image[::-1], -velocity[::-1], dynamic_range_db=dynamic_range_db, **options)
-    upper, _ = envelope(image, velocity, **options)
+        return limb_amplitude(image[::-1], -velocity[::-1], dynamic_range_db=dynamic_range_db)
+    upper, _ = envelope(image, velocity)
     upper = median_filter(upper[np.isfinite(upper)], 3, mode="nearest")
     return swing_reach(upper, torso) if len(upper) else float("nan")
 
@@ -135,7 +135,7 @@ def swing_reach(upper, torso):
     return float(np.percentile(upper, 90) - np.mean(torso))
 
 
-def asymmetry(image, velocity, time_s, rate_hz, *, dynamic_range_db=40.0, **options):
+def asymmetry(image, velocity, time_s, rate_hz, *, dynamic_range_db=40.0):
     """(odd - even) / (odd + even) in [-1, 1]: how unevenly alternate steps reach above the torso.
 
     A step's height is the mean, over its middle half, of the upper envelope (the lower one of a receding walker;
@@ -143,12 +143,11 @@ def asymmetry(image, velocity, time_s, rate_hz, *, dynamic_range_db=40.0, **opti
     a walker's echo grows on the way, plus a change of sign from step to step, the asymmetry. rate_hz: steps per
     second; the envelope's own sine of that rate says where the steps are. The sign only says which step came first.
     NaN for fewer than three whole steps. Even walkers give 0.02 +- 0.02 at 20 dB, 0.07 +- 0.06 at 10 dB, where noise
-    hides the feet. Symmetry index of gait: Robinson et al., J. Manipulative Physiol. Ther. 10 (1987). options as for
-    `envelope`.
+    hides the feet. Symmetry index of gait: Robinson et al., J. Manipulative Physiol. Ther. 10 (1987).
     """
     time, torso = np.asarray(time_s, np.float64), torso_line(image, velocity, dynamic_range_db=dynamic_range_db).mean()
     sign = -1 if torso < 0 else 1
-    upper, torso = sign * envelope(image, velocity, **options)[sign < 0], sign * torso
+    upper, torso = sign * envelope(image, velocity)[sign < 0], sign * torso
     upper = median_filter(np.where(np.isfinite(upper), upper, torso), 3, mode="nearest") - torso
     turns = rate_hz * (time - time.mean())
     turns += np.angle(((upper - upper.mean()) * np.exp(-2j * np.pi * turns)).sum()) / (2 * np.pi)
@@ -161,20 +160,20 @@ def asymmetry(image, velocity, time_s, rate_hz, *, dynamic_range_db=40.0, **opti
     return float(np.clip(odd / height, -1, 1)) if height > 0 else float("nan")
 
 
-def cadence(image, time_s, *, low_hz=1.25, high_hz=2.5, harmonics=2):
+def cadence(image, time_s, *, low_hz=1.25, high_hz=2.5):
     """Steps per second: the fundamental whose Fourier series explains most of the image's variance over time.
 
     Returns (rate in Hz, explained share of variance in [0, 1]); (NaN, 0) for an image without change. high_hz
     must stay below 2 low_hz or so, else the stride rate competes. Raises RequestError where the image is shorter
     than one and a half steps.
     """
-    return best_trial(*rhythm(image, time_s, low_hz, high_hz, harmonics))
+    return best_trial(*rhythm(image, time_s, low_hz, high_hz))
 
 
-def rhythm(image, time_s, low_hz, high_hz, harmonics=2):
+def rhythm(image, time_s, low_hz, high_hz):
     """Trial rates [251] in Hz and the share [251] of the image's variance that each explains; errors as `cadence`.
 
-    Every row is fitted by least squares with a mean and `harmonics` sines of the trial rate, which for white
+    Every row is fitted by least squares with a mean and two sines, of the trial rate and twice that, which for white
     noise is the maximum-likelihood estimate and needs no whole number of periods.
     """
     image, time_s = np.asarray(image, np.float64), np.asarray(time_s, np.float64)
@@ -183,10 +182,9 @@ def rhythm(image, time_s, low_hz, high_hz, harmonics=2):
         raise RequestError(f"the image covers {span:.2f} s, but cadence from {low_hz:g} Hz needs "
                            f"{1.5 / low_hz:.2f} s; use a longer window or raise low_hz")
     trials = np.linspace(low_hz, high_hz, 251)
-    orders = np.arange(1, harmonics + 1)
-    angle = 2 * np.pi * trials[:, None, None] * (time_s - time_s.mean())[:, None] * orders
+    angle = 2 * np.pi * trials[:, None, None] * (time_s - time_s.mean())[:, None] * np.array([1, 2])
     basis = np.concatenate([np.ones_like(angle[..., :1]), np.cos(angle), np.sin(angle)], axis=-1)
-    basis = np.linalg.qr(basis)[0]  # [251, W, 1 + 2 harmonics]
+    basis = np.linalg.qr(basis)[0]  # [251, W, 5]
     centred = image - image.mean(axis=1, keepdims=True)
     total = (centred**2).sum()
     return trials, ((centred @ basis) ** 2).sum(axis=(1, 2)) / total if total > 0 else np.zeros_like(trials)
