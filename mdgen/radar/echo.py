@@ -84,9 +84,7 @@ def radar_echo(walk, radar=Radar(), *, range_m=6.0, heading_deg=0.0, snr_db=None
         check_number(name, 0 if value is None else value, -200, 200)
     check_number("points_per_segment", points_per_segment, 1, whole=True)
     check_number("bursts", bursts, 0, whole=True)
-    check_times(walk.times, duration_s, radar)
-    rng = np.random.default_rng(seed)
-    duration = walk.times[-1] - walk.times[0] if duration_s is None else duration_s
+    duration, rng = checked_duration(walk.times, duration_s, radar), np.random.default_rng(seed)
     grid = walk.times[0] + radar.cell_times(duration)  # [G + 1]
     ends = [place(walk.times, p, v, grid, radar, range_m, heading_deg)
             for p, v in ((walk.start, walk.start_velocity), (walk.end, walk.end_velocity))]
@@ -107,15 +105,16 @@ def radar_echo(walk, radar=Radar(), *, range_m=6.0, heading_deg=0.0, snr_db=None
     return add_disturbances(signal[..., :round(duration * radar.prf_hz)], rng, radar, snr_db, clutter_db, bursts)
 
 
-def check_times(times, duration_s, radar):
-    """Refuse walks that are too coarse, or shorter than the duration by more than the rest of a cell."""
+def checked_duration(times, duration_s, radar):
+    """Seconds to simulate; refuses walks that are too coarse, or shorter than that by more than the rest of a cell."""
     if len(times) < 2 or not 0 < np.diff(times).min() <= np.diff(times).max() <= 1.001 * COARSEST_S:
         raise RequestError(f"the walk has {len(times)} times; expected at least 2, rising by at most {COARSEST_S:g} s")
-    check_number("duration_s", times[-1] - times[0] if duration_s is None else duration_s, 2 / radar.prf_hz)
-    cell_s = radar.pulses_per_cell / radar.prf_hz
-    if duration_s is not None and duration_s > times[-1] - times[0] + cell_s:
-        raise RequestError(f"duration_s is {duration_s:g}, but the walk lasts {times[-1] - times[0]:g} s; simulate a "
-                           "longer one")
+    lasts = times[-1] - times[0]
+    duration_s = lasts if duration_s is None else duration_s
+    check_number("duration_s", duration_s, 2 / radar.prf_hz)
+    if duration_s > lasts + radar.pulses_per_cell / radar.prf_hz:
+        raise RequestError(f"duration_s is {duration_s:g}, but the walk lasts {lasts:g} s; simulate a longer one")
+    return duration_s
 
 
 def check_geometry(ranges, rates, names, radar):

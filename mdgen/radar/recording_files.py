@@ -25,7 +25,7 @@ def open_arrays(path, variables=()):
     variables: names in an .npz or .mat; without any, the file's only array of more than one number. Raises
     RequestError where the file cannot be read without running code, as an array of numbers, or in memory.
     """
-    path, readers = Path(path), {".npy": read_npy, ".npz": read_npz, ".mat": read_mat}
+    path, readers = Path(path), {".npy": lambda path, _: (mapped(path, 0),), ".npz": read_npz, ".mat": read_mat}
     if path.suffix.lower() not in readers:
         raise RequestError(f"{path} ends in {path.suffix!r}; expected one of {', '.join(readers)}. Save it as .npy")
     try:
@@ -45,10 +45,6 @@ def open_arrays(path, variables=()):
         raise RequestError(f"{path} has {found} in {' and '.join(variables)}; expected real numbers of one shape, the "
                            "real and the imaginary part. Correct --variable")
     return arrays
-
-
-def read_npy(path, variables=()):
-    return (mapped(path, 0),)
 
 
 def read_npz(path, variables):

@@ -20,6 +20,7 @@ from mdgen.losses.autoencoder import kl_divergence
 from mdgen.losses.perceptual import MIN_SIZE, classifier_distance, find_lpips_weights, load_lpips
 from mdgen.runs.checkpoint import fingerprint
 from mdgen.runs.folder import RunFolder
+from mdgen.training.user_classifier import outputs
 from mdgen.validation.image_sets import read_split
 from mdgen.validation.judges.features import judge_images
 from mdgen.validation.judges.user_classifier import recognition, train_judge
@@ -106,11 +107,10 @@ def describe_latents(run: RunFolder, vae, vae_hash: str, split: Split, device) -
             **latent_statistics(scale.normalise(mean).double().numpy(), deviations.double().numpy())}
 
 
-@torch.inference_mode()
-def posteriors(vae, folders, indices, device, batch_size: int = 64):
+def posteriors(vae, folders, indices, device):
     """Posterior means and log variances of the images at indices [M], on the CPU: [M, c, h, w] each."""
-    found = [vae.encode(folders.floats(batch).to(device)) for batch in indices.split(batch_size)]
-    return [torch.cat(parts).cpu() for parts in zip(*found)]
+    both = outputs(lambda x: torch.cat(vae.encode(x), dim=1), folders, indices, device)
+    return [part.contiguous() for part in both.chunk(2, dim=1)]
 
 
 def verdict(results: dict) -> list:

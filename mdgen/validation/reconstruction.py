@@ -6,20 +6,18 @@ import numpy as np
 import torch
 
 from mdgen.data.image_io import to_floats, to_uint8
+from mdgen.training.user_classifier import outputs
 from mdgen.validation.judges.user_classifier import recognition
 from mdgen.validation.metrics.image_quality import WINDOW, envelope_error, psnr, squared_error, ssim
 from mdgen.validation.metrics.per_user import known_mean, ratios, user_means
 from mdgen.validation.metrics.spectral_texture import user_fine_power
 
 
-@torch.inference_mode()
-def reconstructed(network, folders, indices, device, batch_size: int = 64):
+def reconstructed(network, folders, indices, device):
     """The tree with the images at indices [M] int64 replaced by their reconstructions, rounded to uint8."""
     shown = copy.copy(folders)
     shown.images = folders.images.clone()
-    for batch in indices.split(batch_size):
-        mean, _ = network.encode(folders.floats(batch).to(device))
-        shown.images[batch] = to_uint8(network.decode(mean)).cpu()
+    shown.images[indices] = outputs(lambda x: to_uint8(network.decode(network.encode(x)[0])), folders, indices, device)
     return shown
 
 

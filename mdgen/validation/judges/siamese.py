@@ -23,7 +23,7 @@ from mdgen.losses.metric_learning import (
 )
 from mdgen.models.siamese import SiameseNetwork
 from mdgen.training.user_classifier import AUGMENTATION, IdentityTask, outputs, train_kept
-from mdgen.validation.judges.judged_set import training_key
+from mdgen.validation.judges.user_classifier import training_key
 from mdgen.validation.metrics.verification import verification
 
 SIAMESE_VERSION = 1   # raise it when the judge's network or training changes: it is then trained anew

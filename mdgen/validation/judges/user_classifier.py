@@ -1,5 +1,9 @@
-"""The judge of identity: a classifier trained on real training images alone, and how well it recognises users."""
+"""The judge of identity: a classifier trained on real training images alone, and how well it recognises users.
 
+No judge guides or filters sampling or serves as a loss, so that what it says about generated images is evidence.
+"""
+
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,12 +11,19 @@ import numpy as np
 from mdgen import distributed
 from mdgen.config import EvaluationConfig
 from mdgen.data.splits import Split
-from mdgen.training.user_classifier import new_classifier_task, train_kept
-from mdgen.validation.judges.judged_set import training_key
+from mdgen.files import digest
+from mdgen.training.user_classifier import AUGMENTATION, new_classifier_task, train_kept
 from mdgen.validation.metrics.per_user import user_means
 
 JUDGE_VERSION = 1   # raise it when the judge's network or training changes: it is then trained anew
 BATCH_SIZE, LEARNING_RATE = 32, 2e-3
+
+
+def training_key(split: Split, settings: list) -> str:
+    """16 hex digits over all that a judge depends on: training pixels, labels, and plain settings."""
+    images = split.folders.images[split.train]
+    return digest(json.dumps([*settings, AUGMENTATION, split.folders.users]), str(tuple(images.shape)),
+                  images.numpy().tobytes(), split.train_users.numpy().tobytes())
 
 
 def judge_key(split: Split, config: EvaluationConfig, seed: int) -> str:
