@@ -53,13 +53,14 @@ def write_demo_users(root, *, num_users=NUM_USERS, images_per_user=60, size=64, 
     if holds_demo(root, request):
         return root
     chosen, walkers = PROFILES[profile], draw_walkers(num_users, seed)
-    places = [(user, index) for user in range(num_users) for index in range(images_per_user)]
+    places = image_places(request)
     # each draw depends on (seed, user, index) alone: neither the number of workers nor of images changes it
-    recordings = [draw_recording(chosen, walkers[user], [seed, 1, user, index], (size, size)) for user, index in places]
+    recordings = [draw_recording(chosen, walkers[user], [seed, 1, user, index], (size, size))
+                  for user, index in places.values()]
     jobs = [(walker, chosen.radar, options) for walker, options in recordings]
     with whole_folder(root) as partial:
-        for done, (place, result) in enumerate(zip(places, simulate(jobs, workers), strict=True), start=1):
-            path = partial / image_name(*place)
+        for done, (name, result) in enumerate(zip(places, simulate(jobs, workers), strict=True), start=1):
+            path = partial / name
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(to_color(result.image, colormap)).save(path)
             if progress is not None:
@@ -101,10 +102,9 @@ def simulate(jobs, workers=None):
 
 def check_request(request, workers):
     """RequestError unless the numbers and names make sense; workers may be None."""
-    numbers = request if workers is None else {**request, "workers": workers}
+    numbers = {**request, "workers": 1 if workers is None else workers}
     for name, bounds in BOUNDS.items():
-        if name in numbers:
-            check_number(name, numbers[name], *bounds, whole=True)
+        check_number(name, numbers[name], *bounds, whole=True)
     profile(request["profile"])
     if request["colormap"] not in COLORMAPS:
         raise RequestError(f"colormap is {request['colormap']!r}; expected one of {', '.join(COLORMAPS)}")
@@ -121,8 +121,7 @@ def holds_demo(root, request):
         raise RequestError(f"{root} exists, but is no folder of demo users; {advice}") from error
     if found != request:
         raise RequestError(f"{root} holds demo users made with {found}, asked for {request}; {advice}")
-    places = [(user, index) for user in range(request["num_users"]) for index in range(request["images_per_user"])]
-    missing = [name for name in [*(image_name(*place) for place in places), SHEET_FILE]
+    missing = [name for name in [*image_places(request), SHEET_FILE]
                if not (root / name).is_file() or not (root / name).stat().st_size]
     if missing:
         raise RequestError(f"{root} lacks {len(missing)} of its files, such as {missing[0]}; {advice}")
@@ -137,19 +136,20 @@ def ground_truth(request, walkers, places, recordings, axes):
     chosen = PROFILES[request["profile"]]
     users = {f"ID_{user + 1}": dict(walker=asdict(walker), step_rate_hz=walker.step_rate_hz, stride_m=walker.stride_m,
                                     images=[]) for user, walker in enumerate(walkers)}
-    for place, (walker, options) in zip(places, recordings, strict=True):
+    for (name, (user, _)), (walker, options) in zip(places.items(), recordings, strict=True):
         duration = options["steps"] / walker.step_rate_hz if options["steps"] else options["duration_s"]
-        users[f"ID_{place[0] + 1}"]["images"].append(dict(
-            file=image_name(*place), speed=walker.speed, step_rate_hz=walker.step_rate_hz,
+        users[f"ID_{user + 1}"]["images"].append(dict(
+            file=name, speed=walker.speed, step_rate_hz=walker.step_rate_hz,
             heading_deg=options["heading_deg"], duration_s=duration, walker=asdict(walker), recording=options))
     if chosen.steps:  # every image has its own seconds
         del axes["time_s"]
     return dict(request=request, profile=asdict(chosen), axes=axes, users=users)
 
 
-def image_name(user, index):
-    """Path of an image below the root; user and index count from 0."""
-    return f"ID_{user + 1}/ID_{user + 1}_{index + 1:04d}.png"
+def image_places(request):
+    """{path of an image below the root: (user, index)}, which count from 0."""
+    return {f"ID_{user + 1}/ID_{user + 1}_{index + 1:04d}.png": (user, index)
+            for user in range(request["num_users"]) for index in range(request["images_per_user"])}
 
 
 # --- the command ---

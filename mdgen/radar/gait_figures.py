@@ -9,19 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mdgen.errors import RequestError, check_number
+from mdgen.radar import measures
 from mdgen.radar.foot_speed import MEAN_HEIGHT, max_foot_speed
 from mdgen.radar.gait import Walker
-from mdgen.radar.measures import (
-    asymmetry,
-    bandwidth,
-    best_trial,
-    check_image,
-    limb_amplitude,
-    noise_level,
-    periodic_torso,
-    rhythm,
-    torso_line,
-)
 
 RATE_LIMITS = 0.70, 1.38  # of the expected step rate: all people, and less than an octave
 LEAST_RIDGE_DB = 7.0  # torso line over the noise
@@ -57,22 +47,23 @@ def gait_figures(image, velocity, time_s, *, dynamic_range_db=40.0):
     docs/simulator.md says how well each figure is read.
     """
     check_number("dynamic_range_db", dynamic_range_db, 1)
-    (image, velocity), time_s = check_image(image, velocity), np.asarray(time_s, np.float64)
+    (image, velocity), time_s = measures.check_image(image, velocity), np.asarray(time_s, np.float64)
     check_axes(image, velocity, time_s)
-    noise = noise_level(image, velocity)
+    noise = measures.noise_level(image, velocity)
     noise_db = (noise - 1) * dynamic_range_db if noise > 0 else -np.inf
     found = dict(noise_db=noise_db)
-    line = torso_line(image, velocity, dynamic_range_db=dynamic_range_db)
+    line = measures.torso_line(image, velocity, dynamic_range_db=dynamic_range_db)
     ridge_db = ridge_level(image, velocity, line, dynamic_range_db) - max(noise_db, -dynamic_range_db)
     if not ridge_db >= LEAST_RIDGE_DB:
         return GaitFigures(**found, notes=(f"torso: the ridge is {ridge_db:.0f} dB above the noise, "
                                            f"{LEAST_RIDGE_DB:g} dB are needed",))
-    found.update(bandwidth=bandwidth(image, velocity), torso_speed=float(line.mean()),
-                 limb_amplitude=limb_amplitude(image, velocity, dynamic_range_db=dynamic_range_db))
+    found.update(bandwidth=measures.bandwidth(image, velocity), torso_speed=float(line.mean()),
+                 limb_amplitude=measures.limb_amplitude(image, velocity, dynamic_range_db=dynamic_range_db))
     rate, note = step_rate(image, time_s, found["torso_speed"])
     if note:
         return GaitFigures(**found, notes=(f"cadence: {note}",))
-    torso = float(periodic_torso(image, velocity, time_s, line, rate, dynamic_range_db=dynamic_range_db).mean())
+    line = measures.periodic_torso(image, velocity, time_s, line, rate, dynamic_range_db=dynamic_range_db)
+    torso = float(line.mean())
     found.update(torso_speed=torso, cadence_hz=rate)
     if noise_db > -LEAST_DEPTH_DB:
         return GaitFigures(**found, notes=(f"feet: the noise is {-noise_db:.0f} dB below the peak, "
@@ -80,7 +71,7 @@ def gait_figures(image, velocity, time_s, *, dynamic_range_db=40.0):
     foot, note = max_foot_speed(image, velocity, time_s, torso, rate)
     if note:
         return GaitFigures(**found, notes=(f"feet: {note}",))
-    uneven = asymmetry(image, velocity, time_s, rate, dynamic_range_db=dynamic_range_db)
+    uneven = measures.asymmetry(image, velocity, time_s, rate, dynamic_range_db=dynamic_range_db)
     return GaitFigures(**found, max_foot_speed=foot, asymmetry=uneven)
 
 
@@ -118,10 +109,10 @@ def step_rate(image, time_s, speed):
     expected = Walker(height=MEAN_HEIGHT, speed=float(np.clip(abs(speed), 0.1, 2.7))).step_rate_hz
     low, high = (factor * expected for factor in RATE_LIMITS)
     try:
-        trials, shares = rhythm(image, time_s, low, high)
+        trials, shares = measures.rhythm(image, time_s, low, high)
     except RequestError as error:
         return NAN, str(error)
-    rate, explained = best_trial(trials, shares)
+    rate, explained = measures.best_trial(trials, shares)
     if not explained > LEAST_RHYTHM * np.median(shares):
         return NAN, "no step rate stands out"
     if not low * 1.01 < rate < high * 0.99:
