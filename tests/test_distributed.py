@@ -14,12 +14,12 @@ import torch
 from mdgen import distributed
 from mdgen.config import TrainingConfig
 from mdgen.runs.draw import read_manifest
-from mdgen.training.loop import train
+from mdgen.training.loop import Task, train
 
 ROOT = Path(__file__).resolve().parents[1]
 
 TOY = """
-class Toy:
+class Toy(Task):
     name, num_samples = "toy", 16
 
     def __init__(self, stop_at=None):
@@ -36,9 +36,6 @@ class Toy:
 
     def validate(self, network):
         return {}
-
-    def preview(self, network, path):
-        pass
 """
 
 PROGRAM = """
@@ -48,7 +45,7 @@ import train, sample
 from mdgen import commandline
 from mdgen.config import TrainingConfig
 from mdgen import distributed
-from mdgen.training.loop import Interrupted, train as train_loop
+from mdgen.training.loop import Interrupted, Task, train as train_loop
 from pathlib import Path
 
 folder, train_argv, rank = Path(sys.argv[1]), sys.argv[2:], int(os.environ["RANK"])
@@ -105,7 +102,7 @@ def pair(tmp_path_factory, tiny_flags, tiny_data):
 
 
 def test_both_processes_have_the_weights_of_one_with_twice_the_accumulation(pair, tmp_path):
-    names = {"torch": torch, "signal": signal, "rank": 0}
+    names = {"torch": torch, "signal": signal, "Task": Task, "rank": 0}
     exec(TOY, names)
     first, second = (torch.load(pair / f"loop_{rank}.pt", weights_only=True) for rank in (0, 1))
     assert all(torch.equal(first[key], second[key]) for key in first)

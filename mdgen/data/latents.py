@@ -50,6 +50,11 @@ class LatentCache:
         mean = self.means[indices]
         return mean + self.deviations[indices] * torch.randn(mean.shape, generator=generator, device=mean.device)
 
+    def batch(self, indices, generator, device):
+        """`draw` and the users [B] of the given images, on a device; generator's seed decides the posterior noise."""
+        latents = self.draw(indices, torch.Generator().manual_seed(generator.initial_seed()))
+        return latents.to(device, memory_format=torch.channels_last), self.users[indices].to(device)
+
     def to_state(self) -> dict:
         return {"means": self.means, "deviations": self.deviations, "users": self.users,
                 "mean": self.statistics.mean, "deviation": self.statistics.deviation,

@@ -10,15 +10,6 @@ from mdgen.diffusion.objective import Denoiser
 from mdgen.schedulers import sample_ddim, sample_ddpm, sample_dpmpp_2m, spaced_timesteps
 
 
-def initial_noise(seeds, shape, device):
-    """One generator per image, on the CPU so that every device starts from the same noise.
-
-    seeds: B integers; shape: (c, h, w). Returns x_T [B, c, h, w] and the B generators, ready for the sampler.
-    """
-    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    return torch.stack([torch.randn(shape, generator=g) for g in generators]).to(device), generators
-
-
 @torch.inference_mode()
 def generate(denoiser: Denoiser, vae, statistics, sampling: SamplingConfig, users, seeds, shape,
              guides: Guides = Guides()):
@@ -28,7 +19,8 @@ def generate(denoiser: Denoiser, vae, statistics, sampling: SamplingConfig, user
     of one latent; guides: see `guided_by`. Returns [B, C, H, W] in [-1, 1]. Images do not depend on the batch that
     they are generated in, up to the rounding of the device's kernels.
     """
-    x_T, generators = initial_noise(seeds, shape, users.device)
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]   # on the CPU: all devices start alike
+    x_T = torch.stack([torch.randn(shape, generator=g) for g in generators]).to(users.device)   # [B, c, h, w]
     schedule, guided = denoiser.schedule, guided_by(sampling, denoiser, guides)
     timesteps = spaced_timesteps(schedule.num_timesteps, sampling.steps, sampling.spacing)
     sample = {"ddim": partial(sample_ddim, eta=sampling.eta), "ddpm": sample_ddpm, "dpm": sample_dpmpp_2m}

@@ -15,3 +15,10 @@ def checkpointed(function, *args, enabled: bool = True):
     if not (enabled and torch.is_grad_enabled()):
         return function(*args)
     return checkpoint(function, *args, use_reentrant=False, preserve_rng_state=True)
+
+
+def checkpoint_blocks(network) -> None:
+    """Let every network in here that has a `run_block` run its blocks by `checkpointed`."""
+    for module in network.modules():
+        if hasattr(module, "run_block"):
+            module.run_block = checkpointed

@@ -3,9 +3,9 @@
 A task says what is trained and what its loss is; the loop knows nothing else about it.
 """
 
+import contextlib
 import functools
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from torch import nn
@@ -16,6 +16,7 @@ from mdgen.files import named_seed
 from mdgen.runs.checkpoint import Checkpoint, RunState
 from mdgen.training.amp import MixedPrecision
 from mdgen.training.ema import EMA
+from mdgen.training.gradient_checkpointing import checkpoint_blocks
 from mdgen.training.interrupt import InterruptGuard
 from mdgen.training.log import Logger
 from mdgen.training.lr_schedule import learning_rate
@@ -28,14 +29,14 @@ class Interrupted(KeyboardInterrupt):
     """Training stopped at a signal; its state is on disk."""
 
 
-class Task(Protocol):
+class Task:
     """What a stage brings to the loop."""
 
     name: str               # of the stage and of its log lines
     network: nn.Module      # its parameters are trained
     num_samples: int
-    step: int               # optimiser steps taken so far, set by the loop before every loss
-    opponents: list         # may be absent; see training/stages/adversary.py for what each has
+    step = 0                # optimiser steps taken so far, set by the loop before every loss
+    opponents = ()          # what trains beside the network; see training/stages/adversary.py for what each has
 
     def loss(self, indices, generator):
         """indices: [B] int64 into the training images. Returns the scalar loss and a dict of scalar metrics."""
@@ -44,7 +45,7 @@ class Task(Protocol):
         """Scalar metrics of the averaged network on held-out images."""
 
     def preview(self, network, path: Path) -> None:
-        """Write a picture of what the averaged network does; follows `validate` of the same network."""
+        """Write a picture of the images that the averaged network makes, if any; follows its `validate`."""
 
 
 @functools.lru_cache(maxsize=2)
@@ -96,10 +97,13 @@ class TrainedNetwork:
 class TrainingState:
     """Everything that a resumed stage needs, saved and loaded as one."""
 
-    def __init__(self, network, config: TrainingConfig, device, path: Path, bound_to: str = "", opponents=()):
+    def __init__(self, task: Task, config: TrainingConfig, device, path: Path, bound_to: str = ""):
         self.config, self.file, self.bound_to = config, RunState(path), bound_to
-        self.main, *self.opponents = (TrainedNetwork(n, config, device) for n in (network, *opponents))
-        self.ema = EMA(network, config.ema_decay)
+        if config.gradient_checkpointing:
+            checkpoint_blocks(task.network)
+        self.main = TrainedNetwork(task.network, config, device)
+        self.opponents = [TrainedNetwork(opponent.network, config, device) for opponent in task.opponents]
+        self.ema = EMA(task.network, config.ema_decay)
         self.step = 0
 
     def save(self) -> None:
@@ -132,7 +136,7 @@ def optimiser_step(task: Task, state: TrainingState, seed: int, device) -> dict:
     config, rank, world = state.config, distributed.rank(), distributed.world_size()
     rate = learning_rate(state.step, peak=config.learning_rate, warmup_steps=config.warmup_steps,
                          total_steps=config.steps)
-    opponents = list(zip(getattr(task, "opponents", ()), state.opponents))
+    opponents = list(zip(task.opponents, state.opponents))
     task.step, sums = state.step, {}
     for micro in range(config.accumulation):
         position = (state.step * config.accumulation + micro) * world + rank
@@ -161,20 +165,19 @@ def train(task: Task, config: TrainingConfig, folder: Path, *, seed: int, device
     state is good for no other.  Raises Interrupted after a signal, with all saved;
     RunError if the loss stops being finite or the disk is full.
     """
-    opponents = [adversary.network for adversary in getattr(task, "opponents", ())]
-    state = TrainingState(task.network, config, device, folder / task.name / "state.pt", bound_to, opponents)
+    state = TrainingState(task, config, device, folder / task.name / "state.pt", bound_to)
     state.resume()
     if config.steps == 0:
         state.save()   # weights of another run, kept as they are
     task.network.train()
     recent: list[dict] = []
     logger = Logger(folder / "log.jsonl", task.name, config.steps, resume_step=state.step)
-    with InterruptGuard() as interrupt, logger:
+    with InterruptGuard() as interrupt, contextlib.closing(logger):
         while state.step < config.steps:
             recent.append(optimiser_step(task, state, seed, device))
             logger.tick(state.step)
             # also past it, where training was begun with other settings
-            if config.snapshot_at and state.step >= config.snapshot_step:
+            if config.snapshot_at and state.step >= round(config.snapshot_at * config.steps):
                 state.keep_early()
             last = state.step == config.steps
             if last or state.step % LOG_EVERY == 0:

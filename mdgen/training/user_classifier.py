@@ -9,19 +9,16 @@ from mdgen.config import TrainingConfig
 from mdgen.data.splits import Split
 from mdgen.data.transforms import augment
 from mdgen.models.classifier import UserClassifier
-from mdgen.training.loop import train
+from mdgen.training.loop import Task, train
 
 AUGMENTATION = {"gain": 0.05, "max_shift": 4, "noise": 0.05, "time_mask": 8, "doppler_mask": 4}
 
 
-class IdentityTask:
+class IdentityTask(Task):
     """A network to be trained on the training part of a split; a task adds name, num_samples, loss and validate."""
 
     def __init__(self, split: Split, network, device):
         self.split, self.network, self.device = split, network, device
-
-    def preview(self, network, path: Path) -> None:
-        """Such a network makes no images."""
 
 
 class ClassifierTask(IdentityTask):

@@ -8,7 +8,7 @@ from torch import nn
 
 from mdgen.config import DiffusionTrainingConfig
 from mdgen.runs.checkpoint import RunState
-from mdgen.training.loop import Interrupted, train
+from mdgen.training.loop import Interrupted, Task, train
 
 pytestmark = pytest.mark.usefixtures("constant_rate")
 # the average is kept at step 5, which no save falls on
@@ -16,7 +16,7 @@ CONFIG = DiffusionTrainingConfig(steps=12, batch_size=4, learning_rate=0.05, war
                                  preview_every=0, save_every=3, precision="off", snapshot_at=0.4)
 
 
-class Line:
+class Line(Task):
     name, num_samples = "toy", 8
 
     def __init__(self, stop_at=None):
@@ -32,9 +32,6 @@ class Line:
 
     def validate(self, network):
         return {}
-
-    def preview(self, network, path):
-        pass
 
 
 def fit(folder, config=CONFIG, **options):

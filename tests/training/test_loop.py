@@ -10,7 +10,7 @@ from mdgen.config import TrainingConfig
 from mdgen.errors import RequestError, RunError
 from mdgen.files import named_seed
 from mdgen.runs.checkpoint import Checkpoint, RunState
-from mdgen.training.loop import Interrupted, batch_indices, train
+from mdgen.training.loop import Interrupted, Task, batch_indices, train
 
 CONFIG = TrainingConfig(steps=24, batch_size=4, accumulation=2, learning_rate=0.01, warmup_steps=3,
                         preview_every=8,
@@ -18,7 +18,7 @@ CONFIG = TrainingConfig(steps=24, batch_size=4, accumulation=2, learning_rate=0.
 CPU = torch.device("cpu")
 
 
-class Regression:
+class Regression(Task):
     """Fit a fixed random map with dropout and noisy inputs; all that a real stage has, in microseconds."""
 
     name, num_samples = "toy", 19

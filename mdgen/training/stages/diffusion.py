@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from mdgen import distributed
+from mdgen.config import DiffusionConfig
 from mdgen.data.copies import CopyRate
 from mdgen.data.image_io import save_rows
 from mdgen.data.latents import LatentCache, encode_latents
@@ -15,8 +16,7 @@ from mdgen.diffusion.objective import NetworkDenoiser, diffusion_loss, make_sche
 from mdgen.errors import RequestError
 from mdgen.files import named_seed
 from mdgen.runs.folder import RunFolder
-from mdgen.training.gradient_checkpointing import checkpointed
-from mdgen.training.loop import train
+from mdgen.training.loop import Task, train
 from mdgen.training.stages.warm_start import warm_start_unet
 
 PREVIEW_USERS = 10
@@ -31,9 +31,8 @@ def cache_latents(run: RunFolder, split: Split, vae, vae_hash: str) -> LatentCac
     distributed.barrier()
     cache = run.load_latents(vae_hash)
     if not torch.equal(cache.users, split.train_users):
-        raise RequestError(f"the latents belong to {len(cache.users)} training images, but {run.users.data_dir} now "
-                           f"gives {len(split.train)}, or other counts per user; give another --output-dir, or "
-                           "restore the images")
+        raise RequestError(f"the latents belong to {len(cache.users)} images, but {run.users.data_dir} gives "
+                           f"{len(split.train)} or other users; give another --output-dir, or restore the images")
     return cache
 
 
@@ -43,7 +42,16 @@ def held_out_latents(vae, statistics, split: Split, device):
     return statistics.normalise(mean), split.validation_users.to(device)
 
 
-class DiffusionTask:
+def fixed_error(network, schedule, config: DiffusionConfig, latents, users, seed: int, device) -> float:
+    """The unweighted error of latents [N, c, h, w] of users [N], uniform in time; every call has the same noise."""
+    generator = torch.Generator(device).manual_seed(named_seed(seed, -1))
+    config = replace(config, label_dropout=0.0)
+    errors = [diffusion_loss(network, schedule, config, z.to(device), u.to(device), generator)[1]
+              for _ in range(4) for z, u in zip(latents.split(64), users.split(64))]
+    return float(torch.cat(errors).mean())
+
+
+class DiffusionTask(Task):
     """Denoise latents of training images; validate by the unweighted error on held-out ones, at fixed noise."""
 
     name = "diffusion"
@@ -58,13 +66,9 @@ class DiffusionTask:
             network = run.new_unet().to(device, memory_format=torch.channels_last)
         self.network = network
         self.num_samples, self.copies = len(cache.users), CopyRate(split)
-        if run.config.diffusion_training.gradient_checkpointing:
-            self.network.run_block = checkpointed
 
     def loss(self, indices, generator):
-        latents = self.cache.draw(indices, torch.Generator().manual_seed(generator.initial_seed()))
-        latents = latents.to(self.device, memory_format=torch.channels_last)                # [B, c, h, w]
-        users = self.cache.users[indices].to(self.device)
+        latents, users = self.cache.batch(indices, generator, self.device)                  # [B, c, h, w], [B]
         loss, error = diffusion_loss(self.network, self.schedule, self.config, latents, users, generator)
         return loss, {"error": error.mean()}
 
@@ -80,13 +84,7 @@ class DiffusionTask:
         return found if rate is None else {**found, "copy_rate": rate}
 
     def error(self, network, latents, users) -> float:
-        """The unweighted error, uniform in time; the same times and noise at every call."""
-        generator = torch.Generator(self.device).manual_seed(named_seed(self.run.config.seed, -1))
-        plain = replace(self.config, label_dropout=0.0)
-        batches = list(zip(latents.to(self.device).split(64), users.to(self.device).split(64)))
-        errors = [diffusion_loss(network, self.schedule, plain, z, u, generator)[1]
-                  for _ in range(4) for z, u in batches]
-        return float(torch.cat(errors).mean())
+        return fixed_error(network, self.schedule, self.config, latents, users, self.run.config.seed, self.device)
 
     def matched_training_rows(self):
         """Training rows, evenly spaced, as many of every user as are held out: the user of each row is the same."""
@@ -121,5 +119,4 @@ def train_diffusion(run: RunFolder, split: Split, device) -> None:
     cache = cache_latents(run, split, vae, vae_hash)
     task = DiffusionTask(run, split, vae, cache, device)
     warm_start_unet(run, task.network)
-    train(task, run.config.diffusion_training, run.path, seed=run.config.seed, device=device,
-          bound_to=vae_hash)
+    train(task, run.config.diffusion_training, run.path, seed=run.config.seed, device=device, bound_to=vae_hash)

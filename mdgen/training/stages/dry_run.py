@@ -12,9 +12,7 @@ import torch
 
 from mdgen.config import Config, TrainingConfig
 from mdgen.data.latents import LatentCache, LatentStatistics
-from mdgen.diffusion.objective import NetworkDenoiser
 from mdgen.runs.folder import RunFolder, Users, listing
-from mdgen.training.gradient_checkpointing import checkpointed
 from mdgen.training.log import duration
 from mdgen.training.loop import TrainingState, optimiser_step
 from mdgen.training.stages.diffusion import DiffusionTask
@@ -66,7 +64,6 @@ class RandomImages:
 
 def vae_task(run: RunFolder, image, device) -> VAETask:
     vae = run.new_vae().to(device, memory_format=torch.channels_last)
-    vae.run_block = checkpointed if run.config.vae_training.gradient_checkpointing else vae.run_block
     images = RandomImages(image, run.config.vae_training.batch_size)
     return VAETask(run, images, vae, vae_image_loss(run, device, trained=False), device)
 
@@ -81,19 +78,14 @@ def diffusion_task(run: RunFolder, image, device) -> DiffusionTask:
 
 
 def joint_task(run: RunFolder, image, device) -> JointTask:
-    diffusion = diffusion_task(run, image, device)
-    denoiser = NetworkDenoiser(diffusion.network, diffusion.schedule, run.config.diffusion.prediction)
-    if run.config.joint_training.gradient_checkpointing:
-        diffusion.vae.run_block = diffusion.network.run_block = checkpointed
-    return JointTask(run, diffusion.split, diffusion.vae, denoiser, diffusion.cache,
-                     joint_image_loss(run, device), device)
+    base = diffusion_task(run, image, device)
+    return JointTask(run, base.split, base.vae, base.cache, device, base.network, joint_image_loss(run, device))
 
 
 def stage_line(task, config: TrainingConfig, device) -> str:
     """Take two optimiser steps (the first warms up) and report size, time and peak memory."""
     task.network.train()
-    opponents = [adversary.network for adversary in getattr(task, "opponents", ())]
-    state = TrainingState(task.network, config, device, Path("unused"), opponents=opponents)
+    state = TrainingState(task, config, device, Path("unused"))
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     for _ in range(2):

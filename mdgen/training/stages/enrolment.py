@@ -25,14 +25,15 @@ from mdgen.models.unet import UNetWithExtraUsers
 from mdgen.runs.enrolled import Enrolment, check_new_name, enrolment_folder
 from mdgen.runs.folder import RunFolder
 from mdgen.runs.pipeline import GenerationPipeline, load_pipeline
-from mdgen.training.gradient_checkpointing import checkpointed
-from mdgen.training.loop import train
+from mdgen.training.gradient_checkpointing import checkpoint_blocks
+from mdgen.training.loop import Task, train
+from mdgen.training.stages.diffusion import fixed_error
 
 MIN_IMAGES = 2
 PREVIEW_IMAGES = 8
 
 
-class EmbeddingTask:
+class EmbeddingTask(Task):
     """Denoise a new person's latents, [N, c, h, w] on the run's scale; validate beside the users that there are.
 
     images: [N, C, H, W] in [-1, 1]; pipeline: of the run. The network is an entry of
@@ -51,34 +52,30 @@ class EmbeddingTask:
         rows = torch.cat([mean, mean.new_zeros(self.unet.num_stages, mean.shape[1])])
         self.network = nn.Embedding.from_pretrained(rows, freeze=False)
 
-    def loss(self, indices, generator):
-        latents = self.cache.draw(indices, torch.Generator().manual_seed(generator.initial_seed()))
-        loss, error = self.denoise(self.network, latents, self.user, generator)
-        return loss, {"error": error.mean()}
+    def extended(self, network) -> UNetWithExtraUsers:
+        """The run's UNet, which knows the new person by the rows of `network`."""
+        return UNetWithExtraUsers(self.unet, network.weight[None])
 
-    def denoise(self, network, latents, user: int, generator):
-        """`diffusion_loss` of latents [B, c, h, w] taken for those of one user, known or new."""
-        users = torch.full((len(latents),), user, device=self.device)
-        latents = latents.to(self.device, memory_format=torch.channels_last)
-        unet = UNetWithExtraUsers(self.unet, network.weight[None])
-        return diffusion_loss(unet, self.denoiser.schedule, self.config, latents, users, generator)
+    def loss(self, indices, generator):
+        latents, users = self.cache.batch(indices, generator, self.device)
+        loss, error = diffusion_loss(self.extended(self.network), self.denoiser.schedule, self.config, latents, users,
+                                     generator)
+        return loss, {"error": error.mean()}
 
     @torch.inference_mode()
     def validate(self, network) -> dict:
         """The unweighted error on the images themselves, at fixed times and noise, as the new user and as the known
         one that fits best."""
         def error(user: int) -> float:
-            generator = torch.Generator(self.device).manual_seed(named_seed(self.run.config.seed, -1))
-            return float(torch.cat([self.denoise(network, latents, user, generator)[1] for _ in range(4)
-                                    for latents in self.cache.means.split(64)]).mean())
+            return fixed_error(self.extended(network), self.denoiser.schedule, self.config, self.cache.means,
+                               torch.full_like(self.cache.users, user), self.run.config.seed, self.device)
 
         return {"error": error(self.user), "error_as_nearest_user": min(map(error, range(self.unet.num_users)))}
 
     def preview(self, network, path: Path) -> None:
         """Real images, and generated ones below them."""
         real = self.images[:PREVIEW_IMAGES]
-        unet = UNetWithExtraUsers(self.unet, network.weight[None])
-        denoiser = NetworkDenoiser(unet, self.denoiser.schedule, self.denoiser.prediction)
+        denoiser = NetworkDenoiser(self.extended(network), self.denoiser.schedule, self.denoiser.prediction)
         seeds = [named_seed(self.run.config.seed, self.name, index) for index in range(len(real))]
         users = torch.full((len(real),), self.user, device=self.device)
         generated = generate(denoiser, self.vae, self.statistics, self.run.config.sampling.without_guides, users, seeds,
@@ -107,7 +104,7 @@ def enroll(run: RunFolder, images_dir: Path, name: str | None, training: Trainin
         asked.write(folder)
     task = EmbeddingTask(pipeline, name, to_floats(pixels), device)
     if training.gradient_checkpointing:
-        task.unet.run_block = checkpointed
+        checkpoint_blocks(task.unet)   # which is no part of what is trained
     train(task, training, folder.parent, seed=run.config.seed, device=device, bound_to=asked.weights)
     return name
 

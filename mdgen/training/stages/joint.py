@@ -7,50 +7,40 @@ on all noise levels. The encoder and the latents stay as they are. The results a
 the stages before are never touched, so that deleting the folder undoes all of it.
 """
 
-from pathlib import Path
-
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from mdgen.data.latents import LatentCache
 from mdgen.data.splits import Split
-from mdgen.diffusion.objective import NetworkDenoiser, diffusion_loss, make_schedule
+from mdgen.diffusion.objective import NetworkDenoiser, diffusion_loss
 from mdgen.losses.texture import texture_distance
 from mdgen.runs.checkpoint import weights_hash
 from mdgen.runs.folder import RunFolder
 from mdgen.runs.pipeline import joint_hash
-from mdgen.training.gradient_checkpointing import checkpointed
 from mdgen.training.loop import train
 from mdgen.training.stages.diffusion import DiffusionTask, cache_latents
 from mdgen.training.stages.image_loss import ImageLoss, joint_image_loss
 
 
-class JointTask:
+class JointTask(DiffusionTask):
     """Decode cleaned and clean latents of training images; validate as the diffusion stage does."""
 
     name = "joint"
 
-    def __init__(self, run: RunFolder, split: Split, vae, denoiser: NetworkDenoiser, cache: LatentCache,
-                 image_loss: ImageLoss, device):
-        self.split, self.cache, self.device = split, cache, device
-        self.config, self.schedule = run.config, make_schedule(run.config.diffusion)
-        self.statistics, self.num_samples, self.step = cache.statistics.to(device), len(cache.users), 0
-        self.network = nn.ModuleDict({"vae": vae, "unet": denoiser.network}).requires_grad_(True)
+    def __init__(self, run: RunFolder, split: Split, vae, cache: LatentCache, device, unet, image_loss: ImageLoss):
+        super().__init__(run, split, vae, cache, device, unet)
+        self.network = nn.ModuleDict({"vae": vae, "unet": unet}).requires_grad_(True)
         for part in (vae.analysis, vae.encoder):
             part.requires_grad_(False)
         self.image_loss, self.opponents = image_loss, image_loss.opponents
-        # measures and shows what that stage does
-        self.as_diffusion = DiffusionTask(run, split, vae, cache, device, denoiser.network)
 
     def loss(self, indices, generator):
         """The UNet's own loss on the batch, the image losses of the half that is decoded from cleaned latents, and the
         reconstruction error of the other half, whose decoding is to stay as good as it was."""
         vae, unet = self.network["vae"], self.network["unet"]
-        latents = self.cache.draw(indices, torch.Generator().manual_seed(generator.initial_seed()))
-        latents = latents.to(self.device, memory_format=torch.channels_last)              # [B, c, h, w]
-        users = self.cache.users[indices].to(self.device)
-        denoising, error = diffusion_loss(unet, self.schedule, self.config.diffusion, latents, users, generator)
+        latents, users = self.cache.batch(indices, generator, self.device)                # [B, c, h, w], [B]
+        denoising, error = diffusion_loss(unet, self.schedule, self.config, latents, users, generator)
         half = (len(latents) + 1) // 2
         cleaned = self.clean(latents[:half], users[:half], generator)
         decoded = vae.decode(self.statistics.restore(torch.cat([cleaned, latents[half:]])))
@@ -60,23 +50,20 @@ class JointTask:
         if half < len(images):   # a micro-batch of one has no other half
             kept = F.mse_loss(decoded[half:], images[half:])
         texture = texture_distance(decoded[:half], images[:half])
-        loss = denoising + look + kept + self.config.joint.texture_weight * texture
+        loss = denoising + look + kept + self.run.config.joint.texture_weight * texture
         return loss, {"error": error.mean(), "kept": kept.detach(), "texture": texture.detach(), **metrics}
 
     def clean(self, latents, users, generator):
         """Noise latents [B, c, h, w] up to joint.noise_limit and let the UNet say what they were."""
-        highest = max(int(self.config.joint.noise_limit * self.schedule.num_timesteps), 1)
+        highest = max(int(self.run.config.joint.noise_limit * self.schedule.num_timesteps), 1)
         t = torch.randint(highest, users.shape, generator=generator, device=self.device)
         noise = torch.randn(latents.shape, generator=generator, device=self.device)
-        denoiser = NetworkDenoiser(self.network["unet"], self.schedule, self.config.diffusion.prediction)
+        denoiser = NetworkDenoiser(self.network["unet"], self.schedule, self.config.prediction)
         return denoiser(self.schedule.add_noise(latents, noise, t), t, users)
 
     def validate(self, network) -> dict:
-        self.as_diffusion.vae = network["vae"]
-        return self.as_diffusion.validate(network["unet"])
-
-    def preview(self, network, path: Path) -> None:
-        self.as_diffusion.preview(network["unet"], path)
+        self.vae = network["vae"]
+        return super().validate(network["unet"])
 
 
 def train_joint(run: RunFolder, split: Split, device) -> None:
@@ -87,7 +74,5 @@ def train_joint(run: RunFolder, split: Split, device) -> None:
     bound_to = joint_hash(run, weights_hash(vae_hash, denoiser.network))
     cache = cache_latents(run, split, vae, vae_hash)
     torch.manual_seed(run.config.seed)   # of the adversary's first weights
-    task = JointTask(run, split, vae, denoiser, cache, joint_image_loss(run, device), device)
-    if run.config.joint_training.gradient_checkpointing:
-        vae.run_block = denoiser.network.run_block = checkpointed
+    task = JointTask(run, split, vae, cache, device, denoiser.network, joint_image_loss(run, device))
     train(task, run.config.joint_training, run.path, seed=run.config.seed, device=device, bound_to=bound_to)

@@ -3,8 +3,6 @@
 What guides is never a judge: the evaluation trains its own networks, on images, and shares nothing with this one.
 """
 
-from pathlib import Path
-
 import torch
 from torch.nn import functional as F
 
@@ -13,12 +11,11 @@ from mdgen.diffusion.guidance import NoisyClassifier
 from mdgen.diffusion.objective import make_schedule
 from mdgen.files import named_seed
 from mdgen.runs.folder import RunFolder
-from mdgen.training.gradient_checkpointing import checkpointed
-from mdgen.training.loop import train
+from mdgen.training.loop import Task, train
 from mdgen.training.stages.diffusion import cache_latents, held_out_latents
 
 
-class NoisyClassifierTask:
+class NoisyClassifierTask(Task):
     """Recognise the user of a training latent at a random noise level; validate on held-out ones, at fixed noise."""
 
     name = "classifier"
@@ -28,12 +25,9 @@ class NoisyClassifierTask:
         self.schedule, self.num_samples = make_schedule(run.config.diffusion), len(cache.users)
         torch.manual_seed(run.config.seed)   # initial weights: the same in every process and after every resume
         self.network = run.new_classifier().to(device, memory_format=torch.channels_last)
-        if run.config.classifier_training.gradient_checkpointing:
-            self.network.run_block = checkpointed
 
     def loss(self, indices, generator):
-        latents = self.cache.draw(indices, torch.Generator().manual_seed(generator.initial_seed())).to(self.device)
-        return self.recognise(self.network, latents, self.cache.users[indices].to(self.device), generator)
+        return self.recognise(self.network, *self.cache.batch(indices, generator, self.device), generator)
 
     def recognise(self, network, latents, users, generator):
         """Cross-entropy at one random noise level per latent, and the accuracy over all levels."""
@@ -48,9 +42,6 @@ class NoisyClassifierTask:
         generator = torch.Generator(self.device).manual_seed(named_seed(self.run.config.seed, -1))
         loss, metrics = self.recognise(network, latents.repeat(4, 1, 1, 1), users.repeat(4), generator)
         return {"loss": float(loss), "accuracy": float(metrics["accuracy"])}
-
-    def preview(self, network, path: Path) -> None:
-        """A classifier makes no images."""
 
 
 def train_noisy_classifier(run: RunFolder, split: Split, device) -> None:

@@ -9,23 +9,21 @@ from mdgen.data.splits import Split
 from mdgen.data.transforms import augment
 from mdgen.losses.autoencoder import kl_divergence
 from mdgen.runs.folder import RunFolder
-from mdgen.training.gradient_checkpointing import checkpointed
-from mdgen.training.loop import train
+from mdgen.training.loop import Task, train
 from mdgen.training.stages.image_loss import ImageLoss, vae_image_loss
 from mdgen.training.stages.warm_start import warm_start_vae
 
 AUGMENTATION = {"gain": 0.1, "max_shift": 3}   # of the range [0, 1], and columns
 
 
-class VAETask:
+class VAETask(Task):
     """Reconstruct augmented training images; validate by PSNR on held-out ones."""
 
     name = "vae"
 
     def __init__(self, run: RunFolder, split: Split, network, image_loss: ImageLoss, device):
         self.run, self.split, self.network, self.device = run, split, network, device
-        self.num_samples, self.step = len(split.train), 0
-        self.image_loss, self.opponents = image_loss, image_loss.opponents
+        self.num_samples, self.image_loss, self.opponents = len(split.train), image_loss, image_loss.opponents
 
     def loss(self, indices, generator):
         images = self.split.train_images(indices).to(self.device)                 # [B, C, H, W]
@@ -58,8 +56,6 @@ def train_vae(run: RunFolder, split: Split, device) -> None:
     """Train (or resume) the VAE of a run; its state and previews land in the run folder."""
     torch.manual_seed(run.config.seed)   # initial weights: the same in every process and after every resume
     network = run.new_vae()
-    if run.config.vae_training.gradient_checkpointing:
-        network.run_block = checkpointed
     if run.config.init_from.weights == "none":
         network.fit_patch_basis(split.train_images(rows) for rows in torch.arange(len(split.train)).split(256))
     warm_start_vae(run, network)

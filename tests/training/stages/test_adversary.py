@@ -6,7 +6,7 @@ from torch import nn
 
 from mdgen.config import TrainingConfig
 from mdgen.runs.checkpoint import RunState
-from mdgen.training.loop import train
+from mdgen.training.loop import Task, train
 from mdgen.training.stages.adversary import Adversary
 from mdgen.training.stages.image_loss import ImageLoss
 
@@ -14,7 +14,7 @@ CPU = torch.device("cpu")
 TRAINING = TrainingConfig(steps=20, batch_size=4, learning_rate=1e-3, warmup_steps=0, precision="off", preview_every=0)
 
 
-class BlurTask:
+class BlurTask(Task):
     """A convolution that shall reproduce noise images, with an adversary beside it."""
 
     name, num_samples = "toy", 16
@@ -23,7 +23,7 @@ class BlurTask:
         torch.manual_seed(0)
         self.images, self.network = torch.randn(16, 1, 16, 16).clamp(-1, 1), nn.Conv2d(1, 1, 3, padding=1)
         adversary = Adversary(weight, 1, TRAINING.steps, CPU)
-        self.image_loss, self.step = ImageLoss(adversary=adversary), 0
+        self.image_loss = ImageLoss(adversary=adversary)
         self.opponents = self.image_loss.opponents
 
     def loss(self, indices, generator):
@@ -32,9 +32,6 @@ class BlurTask:
 
     def validate(self, network):
         return {}
-
-    def preview(self, network, path):
-        pass
 
 
 @pytest.mark.usefixtures("constant_rate")

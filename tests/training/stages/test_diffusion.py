@@ -11,6 +11,7 @@ from mdgen.data.user_folders import UserFolders
 from mdgen.errors import RequestError
 from mdgen.runs.folder import RunFolder
 from mdgen.training.gradient_checkpointing import checkpointed
+from mdgen.training.loop import TrainingState
 from mdgen.training.stages.diffusion import DiffusionTask, cache_latents
 
 CPU = torch.device("cpu")
@@ -106,11 +107,15 @@ def test_first_weights_follow_the_seed_not_what_ran_before(run, split):
     assert torch.equal(weights(0, 1), weights(0, 2)) and not torch.equal(weights(0, 1), weights(1, 1))
 
 
-def test_gradient_checkpointing_is_switched_on_by_its_setting(run, split):
-    frugal = replace(run.config.diffusion_training, gradient_checkpointing=True)
-    task = make_task(replace(run, config=replace(run.config, diffusion_training=frugal)), split)
-    assert task.network.run_block is checkpointed
-    assert make_task(run, split).network.run_block is not checkpointed
+def test_gradient_checkpointing_is_switched_on_by_its_setting(run, split, tmp_path):
+    def run_block(training):
+        task = make_task(run, split)
+        TrainingState(task, training, CPU, tmp_path / "state.pt")
+        return task.network.run_block
+
+    training = run.config.diffusion_training
+    assert run_block(replace(training, gradient_checkpointing=True)) is checkpointed
+    assert run_block(training) is not checkpointed
 
 
 def test_the_preview_shows_a_real_image_above_three_drawn_ones_per_user(run, split, tmp_path):

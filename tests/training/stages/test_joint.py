@@ -93,7 +93,7 @@ def test_the_decoder_learns_what_cleaned_latents_look_like(tiny_run, split):
     def error(pipeline):
         vae, denoiser = pipeline.vae, pipeline.denoiser
         cache = run.load_latents(run.load_vae()[1])
-        task = JointTask(run, split, vae, denoiser, cache, joint_image_loss(run, CPU), CPU)
+        task = JointTask(run, split, vae, cache, CPU, denoiser.network, joint_image_loss(run, CPU))
         rows, generator = torch.arange(len(split.train)), torch.Generator().manual_seed(0)
         cleaned = task.clean(cache.means, cache.users, generator)
         return float((vae.decode(cache.statistics.restore(cleaned)) - split.train_images(rows)).square().mean())
