@@ -20,22 +20,18 @@ STOPPED = "stopped; run the same command again to go on from the last saved stat
 class Parser(argparse.ArgumentParser):
     """argparse with flags that also take underscores, a --debug flag, and errors of one line (exit status 2).
 
-    Define flags with hyphens: `--data_dir` is then read as `--data-dir`, in subcommands too. Flags are never
-    abbreviated; an unknown one is answered with the nearest known one. `run` looks for --debug by itself.
+    Define flags with hyphens: `--data_dir` is then read as `--data-dir`. Flags are never abbreviated; an unknown one
+    is answered with the nearest known one. `run` looks for --debug by itself. The help keeps the lines of description
+    and epilog.
     """
 
     def __init__(self, *args, **kwargs):
-        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
-        # suppressed, because a subcommand's default would overwrite the flag given before the subcommand
-        self.add_argument("--debug", action="store_true", default=argparse.SUPPRESS,
-                          help="on failure, show the traceback")
-
-    def parse_known_args(self, args=None, namespace=None):
-        args = sys.argv[1:] if args is None else args
-        return super().parse_known_args(with_hyphens(args), namespace)
+        defaults = {"allow_abbrev": False, "formatter_class": argparse.RawDescriptionHelpFormatter}
+        super().__init__(*args, **{**defaults, **kwargs})
+        self.add_argument("--debug", action="store_true", help="on failure, show the traceback")
 
     def parse_args(self, args=None, namespace=None):
-        args, known = with_hyphens(sys.argv[1:] if args is None else args), flags(self)
+        args, known = with_hyphens(sys.argv[1:] if args is None else args), list(self._option_string_actions)
         for name in (arg.partition("=")[0] for arg in args[:end_of_flags(args)]):
             if name.startswith("--") and name not in known:  # before its value is taken for something else
                 self.error(unknown_argument(name, known))
@@ -51,26 +47,15 @@ class Parser(argparse.ArgumentParser):
 def with_hyphens(args) -> list[str]:
     """Underscores in the names of flags become hyphens; their values, and all after a lone "--", stay."""
     args, end = list(args), end_of_flags(args)
-    return [hyphenated(arg) if arg.startswith("--") else arg for arg in args[:end]] + args[end:]
+    for place, arg in enumerate(args[:end]):
+        if arg.startswith("--"):
+            name, equals, value = arg.partition("=")
+            args[place] = name.replace("_", "-") + equals + value
+    return args
 
 
 def end_of_flags(args) -> int:
     return list(args).index("--") if "--" in args else len(args)
-
-
-def hyphenated(flag: str) -> str:
-    name, equals, value = flag.partition("=")
-    return name.replace("_", "-") + equals + value
-
-
-def flags(parser) -> list[str]:
-    """All flags of a parser and of its subcommands."""
-    found = list(parser._option_string_actions)
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for child in action.choices.values():
-                found += flags(child)
-    return found
 
 
 def unknown_argument(argument: str, known: list[str]) -> str:

@@ -44,15 +44,6 @@ def test_words_after_a_lone_double_hyphen_stay():
     assert parser.parse_args(["--", "--a_b"]).words == ["--a_b"]
 
 
-def test_subcommands_take_underscores_and_debug_on_either_side():
-    parser = Parser(prog="evaluate.py")
-    child = parser.add_subparsers(dest="command", required=True).add_parser("samples")
-    child.add_argument("--real-dir")
-    assert parser.parse_args(["samples", "--real_dir", "x"]).real_dir == "x"
-    for argv in (["--debug", "samples"], ["samples", "--debug"]):
-        assert parser.parse_args(argv).debug is True
-
-
 @pytest.mark.parametrize("argv, parts", [
     (["--data-dirr", "x"], ["--data-dirr", "did you mean --data-dir?"]),
     (["--sampels_per_user=3"], ["did you mean --samples-per-user?"]),
@@ -74,14 +65,6 @@ def test_a_misspelt_flag_is_named_rather_than_its_value(capsys):
     with pytest.raises(SystemExit):
         parser.parse_args(["--data_dirr", "folder"])
     assert "--data-dirr is not a flag" in capsys.readouterr().err
-
-
-def test_an_unknown_flag_of_a_subcommand_is_answered_from_its_flags(capsys):
-    parser = Parser(prog="evaluate.py")
-    parser.add_subparsers(dest="command").add_parser("samples").add_argument("--real-dir")
-    with pytest.raises(SystemExit):
-        parser.parse_args(["samples", "--reel-dir", "x"])
-    assert "did you mean --real-dir?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("error, status, part", [

@@ -199,6 +199,5 @@ def _download() -> Path:
         torch.hub.download_url_to_file(WEIGHTS_URL, str(path), hash_prefix=WEIGHTS_SHA256, progress=False)
     except (OSError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise RunError(f"download of {WEIGHTS_URL} failed ({reason}); fetch it elsewhere and put it at "
-                       f"{path}.") from error
+        raise RunError(f"download of {WEIGHTS_URL} failed ({reason}); fetch it and put it at {path}") from error
     return path

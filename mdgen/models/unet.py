@@ -40,7 +40,7 @@ class UNet(nn.Module):
 
     in_channels: latent channels c.  num_users: real users; index num_users is the null (unconditional) user.
     channels: width per level, each level half the size of the one before.  attention: per level, whether its
-    blocks attend.  H and W must be divisible by `divisor` = 2^(levels - 1), and may differ.
+    blocks attend.  H and W must be divisible by 2^(levels - 1), and may differ.
     """
 
     def __init__(self, in_channels: int, num_users: int, channels: Sequence[int] = (64, 128), blocks: int = 2,
@@ -50,7 +50,6 @@ class UNet(nn.Module):
             raise ValueError(f"attention has {len(attention)} entries for {len(channels)} levels; give one per level")
         self.num_users, self.time_dim = num_users, channels[0]
         self.run_block = run_plainly   # training may put gradient checkpointing here
-        self.divisor = 2 ** (len(channels) - 1)
         self.time_embedding = nn.Sequential(nn.Linear(self.time_dim, embedding_dim), nn.SiLU(),
                                             nn.Linear(embedding_dim, embedding_dim))
         self.user_embedding = nn.Embedding(num_users + 1, embedding_dim)
@@ -100,7 +99,7 @@ class UNet(nn.Module):
             h = self._run(layer, h, embedding)
             skips.append(h)
         for layer in self.middle:
-            h = self._run(layer, h, embedding)                          # [B, C_last, H/divisor, W/divisor]
+            h = self._run(layer, h, embedding)                          # [B, C_last, h, w], the coarsest
         for layer in self.up:
             h = self._run(layer, torch.cat([h, skips.pop()], dim=1) if isinstance(layer, Stage) else h, embedding)
         return self.conv_out(F.silu(self.norm_out(h)))                  # [B, c, H, W]

@@ -23,19 +23,18 @@ def ddim_step(schedule, x_t, x0_hat, t, t_prev, eta: float = 0.0, noise=None):
 
 
 @torch.no_grad()
-def sample_ddim(denoiser, schedule, x_T, timesteps, user, *, generators=None, eta: float = 0.0,
-                callback=None):
+def sample_ddim(denoiser, schedule, x_T, timesteps, user, *, generators=None, eta: float = 0.0):
     """Draw x_0 [B, C, H, W] from x_T by one DDIM update per timestep.
 
     denoiser(x_t, t [B], user [B]) -> x0_hat.  timesteps: descending int64, see spaced_timesteps.
     user: [B] int64.  eta: 0 (deterministic) to 1 (DDPM's noise).  generators: one torch.Generator per image,
-    needed if eta > 0 and there is more than one step.  callback(step, steps): progress.
+    needed if eta > 0 and there is more than one step.
     RequestError for eta outside [0, 1]; ValueError for missing generators or unordered timesteps.
     """
     if not 0 <= eta <= 1:
         raise RequestError(f"eta is {eta}; expected 0 (deterministic DDIM) to 1 (as much noise as DDPM)")
     x = x_T
-    for t, t_prev, last in transitions(schedule, timesteps, x_T, callback):
+    for t, t_prev, last in transitions(schedule, timesteps, x_T):
         x0_hat = denoiser(x, t, user)
         noise = None if last or eta == 0 else draw_noise(generators, x)
         x = ddim_step(schedule, x, x0_hat, t, t_prev, eta, noise)

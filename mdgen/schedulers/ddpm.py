@@ -19,16 +19,15 @@ def ddpm_step(schedule, x_t, x0_hat, t, t_prev, noise):
 
 
 @torch.no_grad()
-def sample_ddpm(denoiser, schedule, x_T, timesteps, user, *, generators=None, callback=None):
+def sample_ddpm(denoiser, schedule, x_T, timesteps, user, *, generators=None):
     """Draw x_0 [B, C, H, W] from x_T by one posterior step per timestep.
 
     denoiser(x_t, t [B], user [B]) -> x0_hat.  timesteps: descending int64, see spaced_timesteps; all T is the
     method of the paper.  user: [B] int64.  generators: one torch.Generator per image, needed for more than
-    one step.  callback(step, steps): progress.
-    ValueError for missing generators or unordered timesteps.
+    one step.  ValueError for missing generators or unordered timesteps.
     """
     x = x_T
-    for t, t_prev, last in transitions(schedule, timesteps, x_T, callback):
+    for t, t_prev, last in transitions(schedule, timesteps, x_T):
         x0_hat = denoiser(x, t, user)
         noise = torch.zeros_like(x) if last else draw_noise(generators, x)
         x = ddpm_step(schedule, x, x0_hat, t, t_prev, noise)

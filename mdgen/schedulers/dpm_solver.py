@@ -30,15 +30,15 @@ def dpmpp_2m_step(schedule, x_t, x0_hat, t, t_prev, x0_before=None, t_before=Non
 
 
 @torch.no_grad()
-def sample_dpmpp_2m(denoiser, schedule, x_T, timesteps, user, *, generators=None, callback=None):
+def sample_dpmpp_2m(denoiser, schedule, x_T, timesteps, user, *, generators=None):
     """Draw x_0 [B, C, H, W] from x_T by DPM-Solver++(2M): the first and last step first order.
 
     denoiser(x_t, t [B], user [B]) -> x0_hat.  timesteps: descending int64, see spaced_timesteps; 10 to 25
     usually do.  user: [B] int64.  generators: taken as by the other samplers, not used, for nothing is drawn.
-    callback(step, steps): progress.  ValueError for unordered timesteps.
+    ValueError for unordered timesteps.
     """
     x, x0_before, t_before = x_T, None, None
-    for t, t_prev, _ in transitions(schedule, timesteps, x_T, callback):
+    for t, t_prev, _ in transitions(schedule, timesteps, x_T):
         x0_hat = denoiser(x, t, user)
         x = dpmpp_2m_step(schedule, x, x0_hat, t, t_prev, x0_before, t_before)
         x0_before, t_before = x0_hat, t

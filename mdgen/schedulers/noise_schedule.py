@@ -126,8 +126,7 @@ def _rescale_to_zero_terminal_snr(alphas_cumprod):
 
 def _check_betas(beta_start, beta_end):
     if not (0 < beta_start < 1 and 0 < beta_end < 1):
-        raise RequestError(f"beta_start {beta_start} and beta_end {beta_end} must lie between 0 and 1, ends "
-                           "excluded; usual are 1e-4 and 0.02")
+        raise RequestError(f"beta_start is {beta_start} and beta_end {beta_end}; expected numbers above 0 and below 1")
 
 
 def _check_prediction(prediction):

@@ -28,25 +28,20 @@ def spaced_timesteps(num_timesteps: int, steps: int, spacing: str):
     return torch.from_numpy(np.linspace(0, num_timesteps - 1, steps).round().astype(np.int64)).flip(0)
 
 
-def transitions(schedule, timesteps, x, callback=None):
+def transitions(schedule, timesteps, x):
     """The walk over descending `timesteps` and on to -1: yields (t [B], t_prev [B], last) for the batch x.
 
     Every step ends at the next visited timestep. Implementations whose DDIM subtracts num_timesteps // steps instead
     agree where that is the same: "leading", and "trailing" with steps that divide num_timesteps.
-    After each step `callback(step, steps)` is called, if given, with step = 1 … steps.
     ValueError unless timesteps is a non-empty, strictly descending subset of the schedule's.
     """
     visited = [*timesteps.tolist(), -1]
     falls = all(now > after for now, after in zip(visited, visited[1:]))
     if len(visited) < 2 or not falls or visited[0] >= schedule.num_timesteps:
-        raise ValueError(f"timesteps must descend strictly from at most {schedule.num_timesteps - 1} to at "
-                         "least 0; spaced_timesteps gives such")
-    steps = len(visited) - 1
-    for step in range(steps):
-        t, t_prev = (torch.full((len(x),), visited[step + k], device=x.device) for k in (0, 1))
-        yield t, t_prev, step == steps - 1
-        if callback is not None:
-            callback(step + 1, steps)
+        raise ValueError(f"timesteps must fall strictly within {schedule.num_timesteps - 1} … 0; see spaced_timesteps")
+    for pair in zip(visited, visited[1:]):
+        t, t_prev = (torch.full((len(x),), time, device=x.device) for time in pair)
+        yield t, t_prev, pair[1] == -1
 
 
 def draw_noise(generators, like):

@@ -74,33 +74,18 @@ class Progress:
                 self.stream.flush()
         self.visible = False
 
-    def iterate(self, items):
-        """Yield the items, counting each as one unit once the caller is done with it."""
-        with self:
-            for item in items:
-                yield item
-                self.update(self.done + 1)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-
-class ShowProgress:
+class ShowProgress(Progress):
     """progress(done, total) -> a progress line that appears with the first call."""
 
     def __init__(self, label: str, unit: str = "image"):
-        self.label, self.unit, self.line, self.began = label, unit, None, time.monotonic()
+        super().__init__(label, 0, unit=unit)
 
     def __call__(self, done: int, total: int) -> None:
-        if self.line is None:
-            self.line = Progress(self.label, total, unit=self.unit)
-            self.line.began = self.began
-        self.line.update(done)
+        self.total = total
+        self.update(done)
         if done >= total:
-            self.line.close()
+            self.close()
 
 
 class Logger:
@@ -140,12 +125,6 @@ class Logger:
             self.file.close()
             self.file = None
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
 
 def as_number(value):
     """A JSON number; None for what JSON has no number for (nan and infinities)."""
@@ -168,9 +147,8 @@ def forget_after(path: Path, stage: str, step: int) -> None:
         return
     text = path.read_text(encoding="utf-8", errors="replace")
     kept = "".join(line + "\n" for line in text.splitlines() if belongs(line, stage, step))
-    if kept == text:
-        return
-    write_text(path, kept)
+    if kept != text:
+        write_text(path, kept)
 
 
 def belongs(line: str, stage: str, step: int) -> bool:

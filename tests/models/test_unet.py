@@ -33,7 +33,6 @@ def test_output_is_zero_at_the_start_and_has_the_inputs_shape(channels, attentio
     x, t, user = batch(height=8, width=12)
     output = unet(x, t, user)
     assert output.shape == x.shape and not output.any()
-    assert unet.divisor == 2 ** (len(channels) - 1)
 
 
 def test_user_time_and_place_all_reach_the_output():

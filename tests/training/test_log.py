@@ -1,6 +1,7 @@
 import io
 import json
 import math
+from contextlib import closing
 
 import pytest
 import torch
@@ -25,7 +26,7 @@ class Clock:
 
 def run_progress(stream, total, seconds_each, start=0, unit="step"):
     clock = Clock()
-    with Progress("vae", total, stream, start=start, unit=unit, clock=clock) as progress:
+    with closing(Progress("vae", total, stream, start=start, unit=unit, clock=clock)) as progress:
         for done in range(start + 1, total + 1):
             clock.now += seconds_each
             progress.update(done, f"loss {1 / done:.2f}")
@@ -37,7 +38,7 @@ def make_logger(path, stage="vae", total=100, resume_step=0, stream=None):
 
 
 def test_a_log_line_is_json_with_stage_step_and_floats(tmp_path):
-    with make_logger(tmp_path / "run" / "log.jsonl") as logger:
+    with closing(make_logger(tmp_path / "run" / "log.jsonl")) as logger:
         logger.log(10, loss=torch.tensor(0.5), learning_rate=1e-3, images=32)
     entry = json.loads((tmp_path / "run" / "log.jsonl").read_text())
     assert entry.pop("time") > 1.6e9
@@ -45,7 +46,7 @@ def test_a_log_line_is_json_with_stage_step_and_floats(tmp_path):
 
 
 def test_numbers_that_json_lacks_become_null(tmp_path):
-    with make_logger(tmp_path / "log.jsonl") as logger:
+    with closing(make_logger(tmp_path / "log.jsonl")) as logger:
         logger.log(1, loss=math.nan, norm=torch.tensor(math.inf), ok=2.0)
 
     def refuse(name):
@@ -64,13 +65,13 @@ def test_lines_are_on_disk_at_once(tmp_path):
 
 def test_resuming_forgets_later_lines_of_its_stage_only(tmp_path):
     path = tmp_path / "log.jsonl"
-    with make_logger(path, "vae") as logger:
+    with closing(make_logger(path, "vae")) as logger:
         for step in (10, 20, 30):
             logger.log(step, loss=1.0)
-    with make_logger(path, "diffusion") as logger:
+    with closing(make_logger(path, "diffusion")) as logger:
         for step in (10, 20, 30, 40):
             logger.log(step, loss=1.0)
-    with make_logger(path, "diffusion", resume_step=20) as logger:
+    with closing(make_logger(path, "diffusion", resume_step=20)) as logger:
         for step in (30, 40):
             logger.log(step, loss=2.0)
     assert [(e["stage"], e["step"], e["loss"]) for e in read_log(path)] == [
@@ -82,7 +83,7 @@ def test_resuming_forgets_later_lines_of_its_stage_only(tmp_path):
 def test_starting_anew_forgets_the_whole_stage(tmp_path):
     path = tmp_path / "log.jsonl"
     for loss in (1.0, 2.0):
-        with make_logger(path) as logger:
+        with closing(make_logger(path)) as logger:
             logger.log(0, loss=loss)
             logger.log(5, loss=loss)
     assert [(e["step"], e["loss"]) for e in read_log(path)] == [(0, 2.0), (5, 2.0)]
@@ -91,18 +92,18 @@ def test_starting_anew_forgets_the_whole_stage(tmp_path):
 @pytest.mark.parametrize("cut", [1, 20])
 def test_a_line_cut_short_by_a_kill_does_not_spoil_the_next(tmp_path, cut):
     path = tmp_path / "log.jsonl"
-    with make_logger(path) as logger:
+    with closing(make_logger(path)) as logger:
         logger.log(5, loss=1.0)
         logger.log(10, loss=1.0)
     path.write_bytes(path.read_bytes()[:-cut])
-    with make_logger(path, resume_step=10) as logger:
+    with closing(make_logger(path, resume_step=10)) as logger:
         logger.log(15, loss=1.0)
     assert [e["step"] for e in read_log(path)] == ([5, 10, 15] if cut == 1 else [5, 15])
 
 
 def test_the_log_is_not_rewritten_when_there_is_nothing_to_forget(tmp_path):
     path = tmp_path / "log.jsonl"
-    with make_logger(path) as logger:
+    with closing(make_logger(path)) as logger:
         logger.log(5, loss=1.0)
     inode = path.stat().st_ino
     make_logger(path, resume_step=5).close()
@@ -135,7 +136,7 @@ def test_after_a_resume_only_this_process_counts_for_the_rate():
 
 def test_a_terminal_gets_one_line_redrawn_and_wholly_covered():
     clock, stream, notes = Clock(), Terminal(), ["short", "a longer note", "", "end"]
-    with Progress("vae", 4, stream, clock=clock) as progress:
+    with closing(Progress("vae", 4, stream, clock=clock)) as progress:
         for done, note in enumerate(notes, 1):
             clock.now += 1
             progress.update(done, note)
@@ -166,21 +167,15 @@ def test_a_file_gets_plain_lines_at_sensible_intervals():
 def test_work_that_fails_still_ends_its_terminal_line():
     stream = Terminal()
     with pytest.raises(KeyError):
-        with Progress("vae", 10, stream) as progress:
+        with closing(Progress("vae", 10, stream)) as progress:
             progress.update(1)
             raise KeyError
     assert stream.getvalue().endswith("\n")
 
 
-def test_iterate_yields_all_and_counts_all():
-    stream = io.StringIO()
-    assert list(Progress("decode", 3, stream, unit="image").iterate("abc")) == ["a", "b", "c"]
-    assert "decode 3/3 100%" in stream.getvalue().splitlines()[-1]
-
-
 def test_the_logger_shows_the_loss(tmp_path):
     stream = io.StringIO()
-    with make_logger(tmp_path / "log.jsonl", total=2, stream=stream) as logger:
+    with closing(make_logger(tmp_path / "log.jsonl", total=2, stream=stream)) as logger:
         logger.log(1, loss=0.123456)
         logger.tick(2)
     assert stream.getvalue().splitlines()[-1].startswith("vae 2/2 100%")
