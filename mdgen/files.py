@@ -51,13 +51,17 @@ def write_text(path: Path, text: str, *, shared: bool = False) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def read_text(path: Path) -> str:
-    """RequestError for what is not text."""
+def write_json(path: Path, values: dict) -> None:
+    """Write a record that people may read, whole or not at all."""
+    write_text(path, json.dumps(values, indent=2, ensure_ascii=False))
+
+
+def read_json(path: Path, make, remedy: str):
+    """make(content of a JSON file); RequestError with the remedy where that is not what make takes."""
     try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise RequestError(f"{path} is damaged (not text); expected what train.py wrote there. Restore it, "
-                           "or train into a new folder") from None
+        return make(json.loads(path.read_bytes()))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise RequestError(f"{path} is damaged; expected what train.py wrote there. {remedy}") from None
 
 
 def refuse_file(path: Path) -> None:

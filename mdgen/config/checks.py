@@ -57,18 +57,16 @@ def check_networks(config) -> None:
     for key in ("height", "width"):
         size = getattr(data, key)
         if size % divisor or size <= 0:
-            raise RequestError(
-                f"data.{key} is {size}; expected a multiple of {divisor} (VAE down-factor {vae.down_factor} times "
-                f"{divisor // vae.down_factor} for the UNet's {len(unet.channels)} levels), such as "
-                f"{max(round(size / divisor), 1) * divisor}")
+            near = max(round(size / divisor), 1) * divisor
+            raise RequestError(f"data.{key} is {size}; expected a multiple of {divisor} (vae.down_factor times 2 per "
+                               f"further level of unet.channels), such as {near}")
 
 
 def check_noise_levels(config) -> None:
     """Refuse before training what sampling would refuse after it."""
-    diffusion, levels = config.diffusion, config.diffusion.num_timesteps
-    if config.sampling.steps > levels:
-        raise RequestError(f"sampling.steps is {config.sampling.steps}; expected at most diffusion.num_timesteps, "
-                           f"which is {levels}")
+    diffusion, steps, levels = config.diffusion, config.sampling.steps, config.diffusion.num_timesteps
+    if steps > levels:
+        raise RequestError(f"sampling.steps is {steps}; expected at most diffusion.num_timesteps, which is {levels}")
     if diffusion.zero_terminal_snr and (diffusion.prediction == "eps" or levels < 2):
         reason = "prediction eps" if diffusion.prediction == "eps" else f"num_timesteps {levels}"
         raise RequestError(f"diffusion.zero_terminal_snr is true, which does not go with {reason}; expected v or x0 "

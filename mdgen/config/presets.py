@@ -73,14 +73,9 @@ def standard() -> Config:
 
 def memory() -> Config:
     """As standard, in a fraction of the memory: small micro-batches and gradient checkpointing."""
-    config = standard()
-
-    def frugal(training):
-        return replace(training, batch_size=8, accumulation=4, gradient_checkpointing=True)
-
-    return replace(config, preset="memory", vae_training=frugal(config.vae_training),
-                   diffusion_training=frugal(config.diffusion_training),
-                   joint_training=frugal(config.joint_training),
+    config, frugal = standard(), {"batch_size": 8, "accumulation": 4, "gradient_checkpointing": True}
+    stages = ("vae_training", "diffusion_training", "joint_training")
+    return replace(config, preset="memory", **{stage: replace(getattr(config, stage), **frugal) for stage in stages},
                    enroll_training=replace(config.enroll_training, gradient_checkpointing=True),
                    sampling=replace(config.sampling, batch_size=8))
 

@@ -8,7 +8,6 @@ be together, in checks.py.
 import dataclasses
 import difflib
 import json
-import math
 import typing
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -103,11 +102,6 @@ class DiffusionTrainingConfig(TrainingConfig):
     optimizer: str = setting("adamw", among=("adamw", "muon"))
     snapshot_at: float = setting(0.0, 0, 1)         # share of the steps at which early.pt keeps the average; 0 never
 
-    @property
-    def snapshot_step(self) -> int:
-        """After which early.pt is kept; 0 never."""
-        return max(1, round(self.snapshot_at * self.steps)) if self.snapshot_at else 0
-
 
 @dataclass(frozen=True)
 class InitConfig:
@@ -181,16 +175,15 @@ class Config:
         return json.dumps({"version": VERSION, **dataclasses.asdict(self)}, indent=2)
 
     @staticmethod
-    def from_json(text: str) -> "Config":
+    def from_json(text: str | bytes) -> "Config":
         """Read what `to_json` of this or an older version wrote.
 
         Raises RequestError naming an unknown key or a value of the wrong type.
         """
         try:
             values = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise RequestError(f"the configuration is not JSON ({error}); restore it, or start a new "
-                               "run folder") from None
+        except ValueError as error:
+            raise RequestError(f"it is not JSON ({error}); restore it, or start a new run folder") from None
         return build(Config, upgrade(values), "config")
 
 
@@ -198,17 +191,13 @@ def build(cls, values, where: str):
     """Turn nested plain values into the dataclass `cls`, checking every key and type."""
     if not isinstance(values, dict):
         raise RequestError(f"{where} is {values!r}; expected a group of settings, as train.py --dry-run prints them")
-    types = {f.name: kind for f, kind in zip(dataclasses.fields(cls), field_types(cls))}
+    hints = typing.get_type_hints(cls)
+    types = {f.name: hints[f.name] for f in dataclasses.fields(cls)}
     for key in values:
         if key not in types:
             raise RequestError(unknown_key(f"{where}.{key}".removeprefix("config."), types))
     return cls(**{key: convert(types[key], value, f"{where}.{key}".removeprefix("config."))
                   for key, value in values.items()})
-
-
-def field_types(cls) -> list:
-    hints = typing.get_type_hints(cls)
-    return [hints[f.name] for f in dataclasses.fields(cls)]
 
 
 def convert(kind, value, where: str):
@@ -220,11 +209,8 @@ def convert(kind, value, where: str):
         return tuple(convert(typing.get_args(kind)[0], item, where) for item in items)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if type(value) is float and not math.isfinite(value):
-        raise RequestError(f"{where} is {value}; expected a finite number")
     if type(value) is not kind:
-        raise RequestError(f"{where} is {value!r}; expected {kind.__name__}, such as the preset's value that "
-                           "train.py --dry-run prints")
+        raise RequestError(f"{where} is {value!r}; expected {kind.__name__}, as train.py --dry-run prints it")
     return value
 
 

@@ -14,6 +14,7 @@ from mdgen.errors import RequestError, RunError
 from mdgen.files import digest, whole_file
 
 PLAIN = (int, float, bool, str, bytes, type(None))
+REMEDY = "restore a copy, or delete it and run the same command again to make it anew"
 
 
 class RunState:
@@ -38,15 +39,14 @@ class RunState:
         except (OSError, RuntimeError) as error:   # torch's zip writer turns an OSError into a RuntimeError of its own
             raise RunError(self.write_failure(state, error)) from error
 
-    def load(self, map_location="cpu") -> dict:
-        """Read the file. Raises RequestError if there is none, RunError if it is damaged."""
+    def load(self) -> dict:
+        """Read the file, tensors on the CPU. Raises RequestError if there is none, RunError if it is damaged."""
         if not self.exists():
-            raise RequestError(f"there is no saved state at {self.path}; expected one written by train.py; "
-                               "check the run folder or run train.py with it as --output-dir")
+            raise RequestError(f"there is no saved state at {self.path}; check the folder, or run train.py with it")
         self.check_sums()
         try:
             with open(self.path, "rb") as file:
-                state = torch.load(file, map_location=map_location, weights_only=True)
+                state = torch.load(file, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError as error:
             raise RunError(self.damage("it holds more than tensors and plain values")) from error
         if not isinstance(state, dict):
@@ -61,9 +61,8 @@ class RunState:
         except (RequestError, RunError):
             raise
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise RunError(f"{self.path} holds another network or stage than the run's config.json and users.json "
-                           "describe; restore a copy, or delete it and run the same command again to make it "
-                           "anew") from error
+            raise RunError(f"{self.path} holds another network or stage than config.json and users.json describe; "
+                           f"{REMEDY}") from error
 
     def check_sums(self) -> None:
         """RunError unless every part of the file has the checksum it was written with; torch checks none."""
@@ -76,8 +75,7 @@ class RunState:
             raise RunError(self.damage(f"wrong checksum in {broken}"))
 
     def damage(self, what: str) -> str:
-        return (f"{self.path} ({self.path.stat().st_size} bytes) is not a complete saved state ({what}); "
-                "restore a copy, or delete it and run the same command again to make it anew")
+        return f"{self.path} ({self.path.stat().st_size} bytes) is not a complete saved state ({what}); {REMEDY}"
 
     def write_failure(self, state, error) -> str:
         folder = next((p for p in self.path.absolute().parents if p.is_dir()), Path("/"))
@@ -126,22 +124,21 @@ class Checkpoint:
             average = self.state.get("patience", {}).get("best") or self.state["ema"]   # the former before 0.2 alone
             return self.state["network"] if which == "raw" else average["average"]
 
-    def fill(self, network, which: str = "ema"):
-        """The network in evaluation mode, with these weights; RunError if they are another network's."""
+    def fill(self, network, which: str = "ema", device="cpu"):
+        """The network with these weights, to be evaluated on a device; RunError if they are another network's."""
         with self.file.must_fit():
             # version 1 could tell a network how its training images were augmented; nothing generated depends on it
             network.load_state_dict({name: value for name, value in self.weights(which).items()
                                      if not name.endswith("change_embedding.weight")})
-        return network.eval()
+        return network.eval().to(device, memory_format=torch.channels_last)
 
     def check_bound(self, bound_to: str) -> None:
         """RequestError if the weights were trained on what another stage no longer gives (its latents' VAE; of the
         joint stage, all weights that it started from, and its settings)."""
         path, known = self.file.path, self.state.get("bound_to", "")
         if known != bound_to and path.parent.name == "joint":
-            raise RequestError(f"{path} was made from other weights of the stages before, or with other settings, than "
-                               "the run now has; restore them, delete joint/ to train it anew, or generate with "
-                               "sample.py --stage diffusion")
+            raise RequestError(f"{path} was made from other weights or with other settings than the run now has; "
+                               "restore them, delete joint/ to train anew, or use sample.py --stage diffusion")
         if known != bound_to:
             raise RequestError(f"{path} was trained on latents of VAE {known}, but this run's VAE is {bound_to}; "
                                f"restore that VAE, or delete {path.parent.name}/ and latents/ to train anew")

@@ -117,10 +117,9 @@ def reconcile(folder: Path, rows: list[Row], overwrite: bool) -> list[Row]:
     refuse_file(folder)
     old = read_manifest(folder)
     if not old:
-        strangers = [p for p in folder.glob("*/*") if p.suffix.lower() in EXTENSIONS] if folder.is_dir() else []
-        if strangers:
-            raise RequestError(f"{folder} holds {len(strangers)} images that sample.py did not list in {MANIFEST}; "
-                               "give an empty --output-dir")
+        count = sum(path.suffix.lower() in EXTENSIONS for path in folder.glob("*/*"))
+        if count:
+            raise RequestError(f"{folder} has {count} images that sample.py did not list; give another --output-dir")
         return rows
     wanted = {row.file: row for row in rows}
     setting = {(row.sampler, row.steps, row.guidance, row.run.partition("+")[0]) for row in old + rows}

@@ -5,7 +5,6 @@
 """
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from mdgen.config.upgrade import upgrade_training
 from mdgen.data.user_folders import check_names, natural_key
 from mdgen.diffusion.objective import NetworkDenoiser
 from mdgen.errors import RequestError
-from mdgen.files import digest, read_text, write_text
+from mdgen.files import digest, read_json, write_json
 from mdgen.models.unet import UNetWithExtraUsers
 from mdgen.runs.checkpoint import Checkpoint
 from mdgen.runs.folder import RunFolder
@@ -34,21 +33,18 @@ class Enrolment:
 
     def write(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        write_text(folder / "enrolment.json", json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False))
+        write_json(folder / "enrolment.json", dataclasses.asdict(self))
+
+    @staticmethod
+    def of(values: dict) -> "Enrolment":
+        training = build(TrainingConfig, upgrade_training(values["training"]), "training")
+        return Enrolment(**{**values, "training": training})
 
     @staticmethod
     def read(folder: Path) -> "Enrolment | None":
         """None where there is none; RequestError if it is damaged."""
         path = folder / "enrolment.json"
-        if not path.is_file():
-            return None
-        try:
-            values = json.loads(read_text(path))
-            training = build(TrainingConfig, upgrade_training(values["training"]), "training")
-            return Enrolment(**{**values, "training": training})
-        except (json.JSONDecodeError, TypeError, KeyError, AttributeError):
-            raise RequestError(f"{path} is damaged; expected what train.py enroll wrote there. Delete {folder} and "
-                               "enrol again") from None
+        return read_json(path, Enrolment.of, f"Delete {folder} and enrol again") if path.is_file() else None
 
 
 def enrolment_folder(run: RunFolder, name: str) -> Path:

@@ -5,11 +5,8 @@
 """
 
 import dataclasses
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import torch
 
 from mdgen import distributed
 from mdgen.config import Config, flatten
@@ -17,7 +14,7 @@ from mdgen.data.latents import LatentCache
 from mdgen.data.user_folders import check_names
 from mdgen.diffusion.objective import NetworkDenoiser, make_schedule
 from mdgen.errors import RequestError
-from mdgen.files import read_text, refuse_file, write_text
+from mdgen.files import read_json, refuse_file, write_json, write_text
 from mdgen.models import VAE, LatentClassifier, UNet
 from mdgen.runs.checkpoint import Checkpoint, RunState, fingerprint
 
@@ -41,6 +38,17 @@ class Users:
     channels: str            # rgb | intensity
     colormap: str | None     # of the files; None for rgb
     training_images: list = field(default_factory=list)   # Split.training_digests: what the weights have seen
+
+    @staticmethod
+    def of(values: dict) -> "Users":
+        """From the content of users.json; ValueError or TypeError for any other."""
+        users = Users(**values)
+        lists = (users.names, users.training_images)
+        if not (all(isinstance(items, list) and all(isinstance(i, str) for i in items) for items in lists)
+                and users.names and users.channels in ("rgb", "intensity")):
+            raise ValueError("expected lists of texts, at least one name, and rgb or intensity")
+        check_names(users.names)   # they become folders: none may lead out of the run's
+        return users
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,7 @@ class RunFolder:
         if distributed.is_main():
             refuse_file(path)
             path.mkdir(parents=True, exist_ok=True)
-            write_text(path / "users.json", json.dumps(dataclasses.asdict(users), indent=2, ensure_ascii=False))
+            write_json(path / "users.json", dataclasses.asdict(users))
             write_text(path / "config.json", config.to_json())
         distributed.barrier()
         return RunFolder(path, config, users)
@@ -79,9 +87,9 @@ class RunFolder:
         path = Path(path)
         for name in ("config.json", "users.json"):
             if not (path / name).is_file():
-                raise RequestError(f"{path} has no {name}; expected the output folder of train.py, "
-                                   "such as the one given to it as --output-dir")
-        return RunFolder(path, read_config(path / "config.json"), read_users(path / "users.json"))
+                raise RequestError(f"{path} has no {name}; expected the output folder of train.py")
+        return RunFolder(path, read_config(path / "config.json"),
+                         read_json(path / "users.json", Users.of, "Restore it, or train into a new folder"))
 
     @property
     def image_channels(self) -> int:
@@ -140,15 +148,13 @@ class RunFolder:
         RequestError if its training was stopped before its end: latents would be bound to weights that still change.
         """
         self.require_finished("vae")
-        vae = self.checkpoint("vae").fill(self.new_vae())
-        vae.to(device, memory_format=torch.channels_last)
+        vae = self.checkpoint("vae").fill(self.new_vae(), device=device)
         return vae, fingerprint(vae.state_dict())
 
     def load_denoiser(self, device="cpu", weights: str = "ema", vae_hash: str | None = None, *,
                       early: bool = False) -> NetworkDenoiser:
         """The trained UNet as a denoiser; RequestError if it was trained on latents of a VAE other than `vae_hash`."""
-        unet = self.checkpoint("diffusion", vae_hash, early=early).fill(self.new_unet(), weights)
-        unet.to(device, memory_format=torch.channels_last)
+        unet = self.checkpoint("diffusion", vae_hash, early=early).fill(self.new_unet(), weights, device)
         return NetworkDenoiser(unet, make_schedule(self.config.diffusion), self.config.diffusion.prediction)
 
     def load_latents(self, vae_hash: str) -> LatentCache:
@@ -164,24 +170,9 @@ class RunFolder:
 
 def read_config(path: Path) -> Config:
     try:
-        return Config.from_json(read_text(path))
+        return Config.from_json(path.read_bytes())
     except RequestError as error:
         raise RequestError(f"{path} cannot be used: {error}") from None
-
-
-def read_users(path: Path) -> Users:
-    try:
-        users = Users(**json.loads(read_text(path)))
-        lists = (users.names, users.training_images)
-        sound = (all(isinstance(items, list) and all(isinstance(i, str) for i in items) for items in lists)
-                 and users.names and users.channels in ("rgb", "intensity"))
-        check_names(users.names if sound else [])   # they become folders: none may lead out of the run's
-    except (json.JSONDecodeError, TypeError, RequestError):
-        sound = False
-    if not sound:
-        raise RequestError(f"{path} is damaged; expected the user list that train.py wrote. Restore it, or train into "
-                           "a new folder")
-    return users
 
 
 def check_same_request(path: Path, existing: Config, asked: Config) -> None:
@@ -211,11 +202,10 @@ def check_same_images(path: Path, existing: Users, asked: Users) -> None:
         before = f"{existing.channels} images ({existing.colormap})"
         raise RequestError(f"{path} was trained on {before}, but {asked.data_dir} gives {asked.channels} "
                            f"({asked.colormap}); give another --output-dir, or --set data.channels and data.colormap")
-    if existing.training_images != asked.training_images:
-        known = len(set(existing.training_images) & set(asked.training_images))
-        raise RequestError(f"{path} was trained on {len(existing.training_images)} images, of which the training part "
-                           f"of {asked.data_dir} now has {known} among {len(asked.training_images)}, or in another "
-                           "order; restore the images, or give another --output-dir")
+    seen, now = existing.training_images, asked.training_images
+    if seen != now:
+        raise RequestError(f"{path} was trained on {len(seen)} images; {asked.data_dir} has {len({*seen} & {*now})} of "
+                           f"them among {len(now)}, or in another order; restore them, or give another --output-dir")
 
 
 def listing(names) -> str:

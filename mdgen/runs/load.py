@@ -9,6 +9,7 @@ from mdgen import distributed
 from mdgen.data.image_io import paint, to_uint8
 from mdgen.errors import RequestError, check_number
 from mdgen.files import named_seed
+from mdgen.runs.draw import choose_users
 from mdgen.runs.enrolled import enrolled_names, with_enrolled
 from mdgen.runs.folder import RunFolder
 from mdgen.runs.pipeline import load_pipeline
@@ -39,8 +40,7 @@ class TrainedRun:
         run does not know, a number that makes no sense, and intensities of a run whose images are plain RGB.
         """
         check_number("n", n, 0, whole=True)
-        if user not in (known := [*self.users, *self.enrolled]):
-            raise RequestError(f"user {user} is not in this run; it knows {', '.join(known)}")
+        choose_users(self.run, [user])
         channels, size = self.run.users.channels, self.run.config.data
         if as_intensity and channels != "intensity":
             raise RequestError("as_intensity needs a run of intensity images, but this one's are rgb; leave it out")

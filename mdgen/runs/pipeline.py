@@ -3,7 +3,6 @@
 import json
 from dataclasses import asdict, dataclass
 
-import torch
 from torch import nn
 
 from mdgen.config.upgrade import settings_of_version_1
@@ -65,8 +64,7 @@ def load_joint(run: RunFolder, vae: VAE, vae_hash: str, device, weights: str) ->
     denoiser = run.load_denoiser(device, vae_hash=vae_hash)
     run.require_finished("joint")
     found = run.checkpoint("joint", joint_hash(run, weights_hash(vae_hash, denoiser.network)))
-    network = found.fill(nn.ModuleDict({"vae": vae, "unet": denoiser.network}), weights)
-    network.to(device, memory_format=torch.channels_last)
+    found.fill(nn.ModuleDict({"vae": vae, "unet": denoiser.network}), weights, device)
     return denoiser
 
 
@@ -85,7 +83,6 @@ def load_guides(run: RunFolder, device, vae_hash: str) -> Guides:
         weak = run.load_denoiser(device, vae_hash=vae_hash, early=True)
     if sampling.classifier_scale:
         run.require_finished("classifier")
-        network = run.checkpoint("classifier", vae_hash).fill(run.new_classifier())
-        network.to(device, memory_format=torch.channels_last).requires_grad_(False)
-        classifier = NoisyClassifier(network, make_schedule(run.config.diffusion))
+        network = run.checkpoint("classifier", vae_hash).fill(run.new_classifier(), device=device)
+        classifier = NoisyClassifier(network.requires_grad_(False), make_schedule(run.config.diffusion))
     return Guides(weak, classifier)

@@ -97,7 +97,5 @@ def with_batch_size(config: Config, batch_size: int) -> Config:
         images = training.batch_size * training.accumulation
         return replace(training, batch_size=batch_size, accumulation=max(-(-images // batch_size), 1))
 
-    return replace(config, vae_training=resize(config.vae_training),
-                   diffusion_training=resize(config.diffusion_training),
-                   joint_training=resize(config.joint_training),
-                   classifier_training=resize(config.classifier_training))
+    stages = ("vae_training", "diffusion_training", "joint_training", "classifier_training")
+    return replace(config, **{stage: resize(getattr(config, stage)) for stage in stages})
