@@ -5,7 +5,6 @@ their floors and ceilings. vae judges the autoencoder on its own, check whether 
 generates and judges a few images at several strengths of guidance, environment says what is installed.
 """
 
-import argparse
 from pathlib import Path
 
 from mdgen import commandline
@@ -30,7 +29,7 @@ EXAMPLES = """examples:
 
 
 def parser():
-    p = commandline.Parser(description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = commandline.Parser(description=__doc__, epilog=EXAMPLES)
     p.add_argument("task", choices=list(FLAGS), metavar="|".join(FLAGS))
     p.add_argument("run", type=Path, nargs="?", metavar="RUN", help="the output folder of train.py")
     p.add_argument("--model-dir", type=Path, help="the same as RUN, for old command lines")
@@ -65,8 +64,7 @@ def main(argv):
     args = parser().parse_args(argv)
     for flag in sorted(set().union(*FLAGS.values()) - FLAGS[args.task]):
         if getattr(args, flag) is not None:
-            raise RequestError(f"--{flag.replace('_', '-')} is not for evaluate.py {args.task}, which would not read "
-                               "it; leave it out")
+            raise RequestError(f"--{flag.replace('_', '-')} is not for evaluate.py {args.task}; leave it out")
     if args.task == "environment":
         from mdgen.validation.checks.environment import describe_environment
         print("\n".join(describe_environment(args.inception_weights, args.lpips_weights)))
@@ -75,7 +73,8 @@ def main(argv):
     from mdgen import distributed
 
     task = {"samples": judge_samples, "vae": judge_vae, "check": check, "sweep": sweep_guidance}[args.task]
-    said, passed = task(args, path, " ".join(["evaluate.py", *argv]))
+    device = distributed.init_from_environment(args.device)
+    said, passed = task(args, path, device, " ".join(["evaluate.py", *argv]))
     if distributed.is_main():
         print("\n".join(said))
     distributed.shut_down()
@@ -83,28 +82,25 @@ def main(argv):
 
 
 def opened(args, path):
-    """(run, real images' folder, report's folder, device, progress) of the tasks that judge a run."""
-    from mdgen import distributed
+    """(run, real images' folder, report's folder, progress) of the tasks that judge a run."""
     from mdgen.runs.folder import RunFolder
     from mdgen.training.log import ShowProgress
 
     run = RunFolder.open(path)
-    return (run, args.real or Path(run.users.data_dir), args.report_dir or run.path / "report",
-            distributed.init_from_environment(args.device), ShowProgress)
+    return run, args.real or Path(run.users.data_dir), args.report_dir or run.path / "report", ShowProgress
 
 
-def judge_samples(args, path, command):
+def judge_samples(args, path, device, command):
     """Lines to print, and whether the verdict is passed; so too the other tasks."""
     from mdgen.models.inception import find_inception_weights, load_inception
     from mdgen.validation.evaluate_samples import evaluate_samples, summary
     from mdgen.validation.report.verdict import PASSED, parse_thresholds
 
     thresholds = parse_thresholds(args.threshold)
-    run, real, report_dir, device, progress = opened(args, path)
+    run, real, report_dir, progress = opened(args, path)
     wanted = args.download_weights or find_inception_weights(args.inception_weights)
     if args.resize and not wanted:
-        raise RequestError("--resize is for Inception features, but there are no weights; give --inception-weights, or "
-                           "leave it out")
+        raise RequestError("--resize needs Inception features; give --inception-weights, or leave it out")
     inception = load_inception(args.inception_weights, download=bool(args.download_weights)) if wanted else None
     results = evaluate_samples(run, real, args.fake or run.samples, report_dir, held_out_dir=args.held_out,
                                inception=inception, resize=args.resize or "pytorch-fid", thresholds=thresholds,
@@ -112,31 +108,30 @@ def judge_samples(args, path, command):
     return [summary(results), f"report: {report_dir / 'index.html'}"], results["verdict"]["overall"] == PASSED
 
 
-def judge_vae(args, path, command):
+def judge_vae(args, path, device, command):
     from mdgen.validation.evaluate_vae import evaluate_vae, vae_summary
 
-    run, real, report_dir, device, progress = opened(args, path)
+    run, real, report_dir, progress = opened(args, path)
     results = evaluate_vae(run, real, report_dir, lpips_weights=args.lpips_weights, device=device, progress=progress,
                            command=command)
     return ([vae_summary(results), f"report: {report_dir / 'vae.json'} and vae.png"],
             all(criterion["passed"] for criterion in results["verdict"]))
 
 
-def sweep_guidance(args, path, command):
+def sweep_guidance(args, path, device, command):
     from mdgen.validation.report.sweep_page import sweep_summary
     from mdgen.validation.sweep import parse_interval, sweep
 
     intervals = args.intervals and [parse_interval(text) for text in args.intervals]
-    run, real, report_dir, device, progress = opened(args, path)
+    run, real, report_dir, progress = opened(args, path)
     per_user = 10 if args.samples_per_user is None else args.samples_per_user
     results = sweep(run, real, report_dir, device=device, vary=args.vary or "cfg", scales=args.scales,
                     intervals=intervals, per_user=per_user, progress=progress, command=command)
     return [sweep_summary(results), f"report: {report_dir / 'sweep.html'}"], True
 
 
-def check(args, path, command):
-    from mdgen import distributed
+def check(args, path, device, command):
     from mdgen.validation.checks.run import check_run, check_summary
 
-    findings = check_run(path, distributed.init_from_environment(args.device))
+    findings = check_run(path, device)
     return [check_summary(findings)], all(finding.ok for finding in findings)

@@ -3,7 +3,6 @@
 Writes <output>/<user>/*.png, manifest.csv and contact_sheet.png; an interrupted command continues.
 """
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +15,7 @@ EXAMPLES = """examples:
 
 
 def parser():
-    p = commandline.Parser(description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = commandline.Parser(description=__doc__, epilog=EXAMPLES)
     p.add_argument("run", type=Path, nargs="?", metavar="RUN", help="the output folder of train.py")
     p.add_argument("--model-dir", type=Path, help="the same as RUN, for old command lines")
     p.add_argument("--samples-per-user", type=int, default=10)
@@ -58,11 +57,9 @@ def open_configured(args):
     sampling = replace(run.config.sampling, **{key: value for key, value in asked.items() if value is not None})
     config = replace(run.config, sampling=sampling)   # checks every value
     if args.eta and sampling.sampler != "ddim":
-        raise RequestError(f"--eta is {args.eta}, but sampler {sampling.sampler} has no such setting; add --sampler "
-                           "ddim, or leave --eta out")
+        raise RequestError(f"--eta is {args.eta}, but sampler {sampling.sampler} has none; add --sampler ddim")
     if args.cfg_interval and sampling.cfg_scale == 1.0:
-        raise RequestError("--cfg-interval changes nothing at --cfg-scale 1, which is no guidance; give another scale, "
-                           "or leave it out")
+        raise RequestError("--cfg-interval changes nothing at --cfg-scale 1; give another scale, or leave it out")
     if args.cfg_scale is not None:
         commandline.note_weaker_guidance(args.cfg_scale, run.config.sampling.cfg_scale, "this run")
     return replace(run, config=config)

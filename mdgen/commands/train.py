@@ -3,7 +3,6 @@
 The same command resumes. `--preset demo` needs no data: it simulates its users.
 """
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +27,7 @@ EXAMPLES = """examples:
 
 
 def parser():
-    p = commandline.Parser(description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = commandline.Parser(description=__doc__, epilog=EXAMPLES)
     p.add_argument("stage", nargs="?", default="all", choices=[*STAGES, *LATER],
                    help="what to train (default: all, which is vae, diffusion and, where the preset says so, joint)")
     p.add_argument("run", nargs="?", type=Path, metavar="RUN", help="enroll: the run that a person joins")
@@ -88,8 +87,7 @@ def configure(args):
         config = replace(config, seed=args.seed)
     config = override(with_lpips(config, args.lpips_weights) if args.use_lpips else config, args.set)
     if args.lpips_weights and not config.vae.perceptual_weight:
-        raise RequestError(f"--lpips-weights {args.lpips_weights} is for a perceptual loss, but there is none; add "
-                           "--use-lpips, or leave it out")
+        raise RequestError(f"--lpips-weights {args.lpips_weights} needs --use-lpips; add it, or leave both out")
     return config
 
 
@@ -112,7 +110,9 @@ def main(argv):
     from mdgen import distributed
 
     act = enroll if args.stage == "enroll" else dry_run if args.dry_run else train
-    act(args, distributed.init_from_environment(args.device))
+    said = act(args, distributed.init_from_environment(args.device))
+    if distributed.is_main():
+        print(said)
     distributed.shut_down()
     return commandline.OK
 
@@ -130,6 +130,7 @@ def refuse_idle_flags(args):
 
 
 def train(args, device):
+    """What to print at the end; so too the other two."""
     from mdgen import distributed
     from mdgen.runs.lock import only_writer
     from mdgen.training.stages.run_stages import open_run, train_stages
@@ -149,12 +150,10 @@ def train(args, device):
         finally:
             if args.tensorboard and distributed.is_main():
                 write_tensorboard(run.path)
-    if distributed.is_main():
-        print(f"trained; previews in {run.path / 'previews'}; next: python sample.py {run.path} --samples-per-user 10")
+    return f"trained; previews in {run.path / 'previews'}; next: python sample.py {run.path} --samples-per-user 10"
 
 
 def enroll(args, device):
-    from mdgen import distributed
     from mdgen.config import override
     from mdgen.runs.folder import RunFolder
     from mdgen.runs.lock import only_writer
@@ -162,19 +161,17 @@ def enroll(args, device):
     from mdgen.training.stages.enrolment import enroll
 
     if args.run is None or args.images is None:
-        raise RequestError(f"{'RUN' if args.run is None else '--images DIR'} is missing; give both, as in train.py "
-                           "enroll runs/mine --images new/ID_32")
+        missing = "RUN" if args.run is None else "--images DIR"
+        raise RequestError(f"{missing} is missing; give both, as in train.py enroll runs/mine --images new/ID_32")
     if idle := [assignment for assignment in args.set if not assignment.strip().startswith("enroll_training.")]:
-        raise RequestError(f"--set {idle[0]} changes nothing here: the run stays as it is; leave it out, or set "
-                           "enroll_training.KEY")
+        raise RequestError(f"--set {idle[0]} changes nothing here: the run stays as it is; set enroll_training.KEY")
     run = RunFolder.open(args.run)
     with only_writer(run.path):
         name = enroll(run, args.images, args.user, override(run.config, args.set).enroll_training, device)
-    if distributed.is_main():
-        found = read_log(run.path / "enrolled" / "log.jsonl", name)[-1]
-        print(f"enrolled {name}: error {found['validation_error']:.4f} on the images, "
-              f"{found['validation_error_as_nearest_user']:.4f} as the nearest known user; next: python sample.py "
-              f"{run.path} --users {name}")
+    found = read_log(run.path / "enrolled" / "log.jsonl", name)[-1]
+    return (f"enrolled {name}: error {found['validation_error']:.4f} on the images, "
+            f"{found['validation_error_as_nearest_user']:.4f} as the nearest known user; next: python sample.py "
+            f"{run.path} --users {name}")
 
 
 def dry_run(args, device):
@@ -192,4 +189,4 @@ def dry_run(args, device):
         users = Users(folders.users, str(args.data_dir), folders.channels, folders.colormap)
     if args.stage == "joint":
         config = replace(config, joint=replace(config.joint, in_all=True))
-    print("\n".join(dry_run(config, users, args.num_users, device)))
+    return "\n".join(dry_run(config, users, args.num_users, device))

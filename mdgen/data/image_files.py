@@ -37,9 +37,8 @@ def decode_all(paths, settings, workers, progress):
             if progress:
                 progress(i + 1, len(paths))
     if failed:
-        raise RequestError(f"{len(failed)} of {len(paths)} images cannot be used, first {failed[0]}; "
-                           f"expected whole PNG or JPEG files of at most {MAX_PIXELS // 10**6} million pixels. Replace "
-                           "or remove what is not.")
+        raise RequestError(f"{len(failed)} of {len(paths)} images cannot be used, first {failed[0]}; expected PNG or "
+                           f"JPEG of at most {MAX_PIXELS // 10**6} million pixels. Replace or remove them")
     return pixels, channels, colormap
 
 

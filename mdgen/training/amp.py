@@ -77,14 +77,12 @@ class MixedPrecision:
         if self.mode != "fp16" or self.scale <= 1 or math.isfinite(norm):
             what, value = ("loss", loss) if not math.isfinite(loss) else ("gradient norm", norm)
             other = " or set precision to off" if self.enabled else ""
-            raise RunError(f"the {what} became {value} at update {self.updates} (precision {self.mode}); "
-                           f"expected a finite number; lower the learning rate{other}, and run again from "
-                           "the saved state")
+            raise RunError(f"the {what} became {value} at update {self.updates} (precision {self.mode}); expected a "
+                           f"finite number; lower the learning rate{other}, and run again from the saved state")
         self.scale, self.good_updates = self.scale / 2, 0
 
     def state_dict(self) -> dict:
-        return {"mode": self.mode, "scale": self.scale, "good_updates": self.good_updates,
-                "updates": self.updates}
+        return {key: getattr(self, key) for key in ("mode", "scale", "good_updates", "updates")}
 
     def load_state_dict(self, state: dict) -> None:
         """Continue the counts; the loss scale only if found in the same mode (machines differ)."""
