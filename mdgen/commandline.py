@@ -9,9 +9,10 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from pathlib import Path
 
-from mdgen.errors import RequestError, RunError
+from mdgen.errors import Note, RequestError, RunError
 
 OK, FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
 STOPPED = "stopped; run the same command again to go on from the last saved state"
@@ -75,7 +76,7 @@ def run_argument(args, example: str) -> Path:
 
 def note_weaker_guidance(scale: float, before: float, whose: str) -> None:
     """One line for who asks for less classifier-free guidance than there would be without asking."""
-    if 1 <= scale < before:
+    if scale < before and os.environ.get("RANK", "0") == "0":
         print(f"note: guidance scale {scale:g} is weaker than the {before:g} of {whose}; leave the flag out for that",
               file=sys.stderr)
 
@@ -90,7 +91,7 @@ def run(main, argv: list[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal without the letters of a folder's name
     try:
-        with terminable():
+        with terminable(), notes_in_one_line():
             return main(argv) or OK
     except BrokenPipeError:  # the reader of our output, such as head, has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -117,6 +118,24 @@ def terminable():
     finally:
         if previous is not None:
             signal.signal(signal.SIGTERM, previous)
+
+
+@contextlib.contextmanager
+def notes_in_one_line():
+    """Context in which a Note is printed as one line, once, without the place in the code."""
+    with warnings.catch_warnings():
+        shown, show = set(), warnings.showwarning
+
+        def show_note(message, category, *where, **more):
+            if category is not Note:
+                show(message, category, *where, **more)
+            elif str(message) not in shown:
+                shown.add(str(message))
+                print(f"note: {message}", file=sys.stderr)
+
+        warnings.simplefilter("always", Note)
+        warnings.showwarning = show_note
+        yield
 
 
 def report(argv, message: str, status: int) -> int:

@@ -31,6 +31,8 @@ def init_from_environment(device_type: str | None = None):
     device_type: "cuda", "cpu", or None for CUDA where there is one. Exchange by NCCL on CUDA, else by gloo.
     Turns TF32 off for the whole process.
     """
+    if device_type not in (None, "cpu", "cuda"):
+        raise RequestError(f"device is {device_type}; expected cpu or cuda")
     device_type = device_type or ("cuda" if torch.cuda.is_available() else "cpu")
     if device_type == "cuda" and not torch.cuda.is_available():
         raise RequestError("--device is cuda, but torch finds no usable GPU; leave the flag out, or see "

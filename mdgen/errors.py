@@ -16,6 +16,10 @@ class RunError(RuntimeError):
     """A correct request failed while running (exit status 1)."""
 
 
+class Note(UserWarning):
+    """Something that the user should know, in one line; the scripts print it as such."""
+
+
 @contextlib.contextmanager
 def naming(path):
     """Context for writing to `path`: an OSError that names no file, as that of a full disk, gets its name."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mdgen.errors import RequestError, naming
+from mdgen.errors import RequestError
 
 
 @contextlib.contextmanager
@@ -21,10 +21,11 @@ def whole_file(path: Path, *, shared: bool = False):
     path = Path(path)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part" if shared else path.name + ".part")
     try:
-        with naming(path):
-            yield temporary
-            os.replace(temporary, path)
-    except BaseException:
+        yield temporary
+        os.replace(temporary, path)
+    except BaseException as error:
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = str(path), None
         with contextlib.suppress(OSError):   # the error that brought us here is the one to report
             temporary.unlink(missing_ok=True)
         raise

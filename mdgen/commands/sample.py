@@ -58,11 +58,26 @@ def open_configured(args):
     config = replace(run.config, sampling=sampling)   # checks every value
     if args.eta and sampling.sampler != "ddim":
         raise RequestError(f"--eta is {args.eta}, but sampler {sampling.sampler} has none; add --sampler ddim")
-    if args.cfg_interval and sampling.cfg_scale == 1.0:
-        raise RequestError("--cfg-interval changes nothing at --cfg-scale 1; give another scale, or leave it out")
+    refuse_idle_guidance(args, run, sampling)
     if args.cfg_scale is not None:
         commandline.note_weaker_guidance(args.cfg_scale, run.config.sampling.cfg_scale, "this run")
     return replace(run, config=config)
+
+
+def refuse_idle_guidance(args, run, sampling):
+    """RequestError for a flag of guidance that would change no image."""
+    from mdgen.schedulers import spaced_timesteps
+
+    levels, (low, high) = run.config.diffusion.num_timesteps, sampling.cfg_interval
+    if args.cfg_interval and sampling.cfg_scale == 1.0:
+        raise RequestError("--cfg-interval changes nothing at --cfg-scale 1; give another scale, or leave it out")
+    visited = spaced_timesteps(levels, sampling.steps, sampling.spacing) / levels
+    if args.cfg_interval and not ((low <= visited) & (visited <= high)).any():
+        raise RequestError(f"--cfg-interval {low:g} {high:g} holds none of the {sampling.steps} steps; give a wider "
+                           "one, or more --steps")
+    if args.autoguidance_scale not in (None, 1.0) and args.users and not set(args.users) & set(run.users.names):
+        raise RequestError("--autoguidance-scale changes nothing for enrolled users, whom the early checkpoint does "
+                           "not know; leave it out")
 
 
 def main(argv):

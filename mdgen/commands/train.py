@@ -81,11 +81,13 @@ def configure(args):
     if args.batch_size is not None:
         config = with_batch_size(config, args.batch_size)
     if args.cfg_scale is not None:
-        commandline.note_weaker_guidance(args.cfg_scale, config.sampling.cfg_scale, f"preset {config.preset}")
         config = replace(config, sampling=replace(config.sampling, cfg_scale=args.cfg_scale))
     if args.seed is not None:
         config = replace(config, seed=args.seed)
     config = override(with_lpips(config, args.lpips_weights) if args.use_lpips else config, args.set)
+    if args.cfg_scale is not None:
+        before = preset(config.preset).sampling.cfg_scale
+        commandline.note_weaker_guidance(config.sampling.cfg_scale, before, f"preset {config.preset}")
     if args.lpips_weights and not config.vae.perceptual_weight:
         raise RequestError(f"--lpips-weights {args.lpips_weights} needs --use-lpips; add it, or leave both out")
     return config

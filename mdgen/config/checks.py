@@ -1,6 +1,7 @@
 """Settings that contradict each other, or lie outside their range, are refused before any work is done."""
 
 import dataclasses
+import json
 import math
 
 from mdgen.errors import RequestError
@@ -8,13 +9,14 @@ from mdgen.errors import RequestError
 
 def check(config) -> None:
     """RequestError for the first setting of a Config that cannot be."""
+    check_retired(config)
     check_steps(config)
     check_fields(config)
     check_networks(config)
     check_noise_levels(config)
-    low, *high = config.sampling.cfg_interval
-    if len(high) != 1 or not low < high[0]:
-        raise RequestError(f"sampling.cfg_interval is {list(config.sampling.cfg_interval)}; expected two shares of the "
+    interval = config.sampling.cfg_interval
+    if len(interval) != 2 or not interval[0] < interval[1]:
+        raise RequestError(f"sampling.cfg_interval is {list(interval)}; expected two shares of the "
                            "noise levels, LOW < HIGH from 0 (clean) to 1 (noise), such as 0.1 and 0.7")
 
 
@@ -71,3 +73,12 @@ def check_noise_levels(config) -> None:
         reason = "prediction eps" if diffusion.prediction == "eps" else f"num_timesteps {levels}"
         raise RequestError(f"diffusion.zero_terminal_snr is true, which does not go with {reason}; expected v or x0 "
                            "and 2 levels or more, or diffusion.zero_terminal_snr=false")
+
+
+def check_retired(config) -> None:
+    """What an older version trained with stands as KEY=JSON."""
+    for text in config.retired:
+        try:
+            json.loads(text.partition("=")[2])
+        except json.JSONDecodeError:
+            raise RequestError(f"retired has {text!r}; expected KEY=JSON, as mdgen wrote it; restore it") from None

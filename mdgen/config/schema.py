@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from mdgen.config.checks import check
-from mdgen.config.upgrade import VERSION, upgrade
+from mdgen.config.upgrade import VERSION, is_gone, upgrade
 from mdgen.errors import RequestError
 
 __all__ = ["Config", "DataConfig", "DiffusionConfig", "DiffusionTrainingConfig", "EvaluationConfig", "InitConfig",
@@ -215,6 +215,8 @@ def convert(kind, value, where: str):
 
 
 def unknown_key(key: str, known) -> str:
+    if is_gone(key):
+        return f"setting {key} is gone since version 0.2.0; leave it out, or see CHANGELOG.md for what stands for it"
     *path, last = key.split(".")
     near = difflib.get_close_matches(last, list(known), n=1)
     hint = f"did you mean {'.'.join([*path, near[0]])}?" if near else f"known here: {', '.join(known)}"

@@ -3,6 +3,8 @@
 import json
 import warnings
 
+from mdgen.errors import Note, RequestError
+
 VERSION = 2   # of config.json; 1 had none written in it
 
 # What version 1 had beside today's settings, with the value that changes nothing. Weights that were trained with
@@ -30,7 +32,11 @@ def upgrade(values):
     if not isinstance(values, dict):
         return values   # whoever builds it says what is wrong
     values = json.loads(json.dumps(values))
-    if values.pop("version", 1) >= VERSION:
+    version = values.pop("version", 1)
+    if type(version) is not int or not 1 <= version <= VERSION:
+        raise RequestError(f"version is {version!r}; expected up to {VERSION}, which this mdgen knows; install the "
+                           "mdgen that wrote it")
+    if version == VERSION or "cfg_scale" in (values.get("sampling") or {}):   # its version was edited away
         return values
     retired = []
     for key, neutral in RETIRED.items():
@@ -54,6 +60,12 @@ def upgrade(values):
     return values | ({"retired": retired} if retired else {})
 
 
+def is_gone(key: str) -> bool:
+    """Whether a dotted name was a setting of version 1 and is none now."""
+    return key in (*RETIRED, *FORGOTTEN, "vae.adversary.weight", "joint.adversary.weight") or key in (
+        "sampling.guidance", "sampling.guidance_scale", "sampling.guidance_interval", "sampling.auto_scale")
+
+
 def take(values: dict, key: str):
     """Remove a dotted key from nested groups and return its value; None where there is none."""
     *path, last = key.split(".")
@@ -63,16 +75,22 @@ def take(values: dict, key: str):
 
 
 def three_scales(sampling: dict) -> dict:
-    """Version 1's kind of guidance, whose scale and interval had a meaning that depended on it, as three numbers."""
+    """Version 1's kind of guidance, whose scale and interval had a meaning that depended on it, as three numbers.
+
+    What is no value of version 1 is left for the reader of today's settings to refuse.
+    """
     old = {"guidance": "free", "guidance_scale": 1.5, "guidance_interval": [0.0, 1.0], "auto_scale": 1.5, **sampling}
     kind, scale, interval, auto = (old.pop(key) for key in ("guidance", "guidance_scale", "guidance_interval",
                                                             "auto_scale"))
+    if kind not in ("free", "auto", "free+auto", "classifier"):
+        raise RequestError(f"sampling.guidance is {kind!r}; expected free, auto, free+auto or classifier, as "
+                           "version 0.1 wrote it")
     if kind in ("free", "free+auto"):
         return old | {"cfg_scale": scale, "cfg_interval": interval,
                       "autoguidance_scale": auto if kind == "free+auto" else 1.0}
-    if list(interval) != [0, 1]:
-        warnings.warn(f"guidance {kind} was limited to {list(interval)} of the noise levels, where it now acts at all; "
-                      "images differ a little", stacklevel=2)
+    if interval != [0, 1]:
+        warnings.warn(f"guidance {kind} was limited to {interval} of the noise levels, but acts at all of them now: "
+                      "its images are others than before", Note, stacklevel=2)
     return old | {"cfg_scale": 1.0, {"auto": "autoguidance_scale", "classifier": "classifier_scale"}[kind]: scale}
 
 

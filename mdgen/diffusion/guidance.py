@@ -32,18 +32,20 @@ def classifier_free(denoiser, null_user: int, scale: float):
     return guided
 
 
-def autoguidance(denoiser, weak, scale: float):
+def autoguidance(denoiser, weak, scale: float, null_user: int | None = None):
     """weak + scale (strong - weak), both for the same user (Karras et al. 2024, arXiv 2406.02507, eq. 3).
 
     weak: a denoiser with the same errors, only larger ones, such as an earlier checkpoint of the same network. Away
     from it there are fewer errors and as much variety; no null user takes part. scale 1 is `denoiser` alone.
+    null_user: its index, where users stand behind it who are unknown to `weak` and are left as they are.
     """
     if scale == 1.0:
         return denoiser
 
     def guided(x_t, t, user):
-        worse = weak(x_t, t, user)                                       # [B, c, h, w]
-        return worse + scale * (denoiser(x_t, t, user) - worse)
+        last = user.max() if null_user is None else null_user
+        strong, worse = denoiser(x_t, t, user), weak(x_t, t, user.clamp(max=last))       # [B, c, h, w] each
+        return torch.where((user <= last)[:, None, None, None], worse + scale * (strong - worse), strong)
 
     return guided
 
@@ -132,11 +134,11 @@ def guided_by(sampling, denoiser, guides: Guides = Guides()):
     if auto and guides.weak is None or sampling.classifier_scale and guides.classifier is None:
         raise ValueError(f"guidance by {sampling} with {guides}; expected the network that it needs")
     guided = denoiser
-    if auto and (cfg or denoiser.extra_users):
+    if auto and cfg:
         guided = both_guidances(denoiser, guides.weak, sampling.cfg_scale, sampling.autoguidance_scale,
                                 lambda t: lies_in(sampling.cfg_interval, t, schedule))
     elif auto:
-        guided = autoguidance(denoiser, guides.weak, sampling.autoguidance_scale)
+        guided = autoguidance(denoiser, guides.weak, sampling.autoguidance_scale, users)
     elif cfg:
         guided = within(classifier_free(denoiser, users, sampling.cfg_scale), denoiser, schedule, sampling.cfg_interval)
     return classifier_guidance(guided, guides.classifier, schedule, sampling.classifier_scale)

@@ -54,8 +54,7 @@ class Denoiser(Protocol):
     """denoiser(x_t [B,c,h,w], t [B], user [B]) -> x0_hat [B,c,h,w], with what those who use it need to know."""
 
     schedule: NoiseSchedule
-    num_users: int              # real users, and the index of the null user
-    extra_users: int            # enrolled users, who stand behind the null user
+    num_users: int              # real users, and the index of the null user; enrolled users stand behind it
 
     def __call__(self, x_t, t, user): ...
 
@@ -66,7 +65,7 @@ class NetworkDenoiser(nn.Module):
     def __init__(self, network, schedule: NoiseSchedule, prediction: str):
         super().__init__()
         self.network, self.schedule, self.prediction = network, schedule, prediction
-        self.num_users, self.extra_users = network.num_users, getattr(network, "extra_users", 0)
+        self.num_users = network.num_users
 
     def forward(self, x_t, t, user):
         return self.schedule.to_x0(self.network(x_t, t, user).float(), x_t, t, self.prediction)

@@ -119,7 +119,7 @@ class UNetWithExtraUsers(nn.Module):
 
     def __init__(self, unet: UNet, rows):
         super().__init__()
-        self.num_users, self.extra_users, self.rows, self.run_block = unet.num_users, len(rows), rows, unet.run_block
+        self.num_users, self.rows, self.run_block = unet.num_users, rows, unet.run_block
         self.unet = copy.copy(unet)   # the same weights, but a run_block of its own
 
     def forward(self, x, t, user):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from mdgen.errors import RequestError, RunError
 from mdgen.files import digest, whole_file
@@ -127,9 +128,12 @@ class Checkpoint:
     def fill(self, network, which: str = "ema", device="cpu"):
         """The network with these weights, to be evaluated on a device; RunError if they are another network's."""
         with self.file.must_fit():
-            # version 1 could tell a network how its training images were augmented; nothing generated depends on it
-            network.load_state_dict({name: value for name, value in self.weights(which).items()
-                                     if not name.endswith("change_embedding.weight")})
+            weights = self.weights(which)
+            for name, value in weights.items():
+                owner, _, layer = name.removesuffix(".weight").rpartition(".")
+                if layer == "change_embedding":   # of version 1's told augmentation: idle now, but part of the hash
+                    network.get_submodule(owner).change_embedding = nn.Linear(*value.T.shape, bias=False)
+            network.load_state_dict(weights)
         return network.eval().to(device, memory_format=torch.channels_last)
 
     def check_bound(self, bound_to: str) -> None:

@@ -64,7 +64,7 @@ def sampler_name(sampling: SamplingConfig, guide_hashes=("", "")) -> str:
 
 def of_version_1(row: Row) -> Row:
     """A row of a manifest from before guidance was three numbers, as this version writes it."""
-    sampler = re.sub(r" free\+auto ([\d.]+) (\w{16})", r" autoguidance \1 \2", row.sampler)
+    sampler = re.sub(r" free\+auto (\S+) (\w{16})", r" autoguidance \1 \2", row.sampler)
     if found := re.search(r" (auto|classifier) (\w{16})", sampler):
         kind, guide = {"auto": "autoguidance"}.get(found[1], found[1]), found[2]
         return replace(row, sampler=sampler.replace(found[0], f" {kind} {row.guidance:g} {guide}"), guidance=1.0)

@@ -184,7 +184,10 @@ def check_same_request(path: Path, existing: Config, asked: Config) -> None:
         return key.startswith(CHANGEABLE) and not (joined and key.startswith("joint") and
                                                    key not in CHANGEABLE_WITH_JOINT)
 
-    changed = [key for key in after if before.get(key) != after[key] and not free(key)]
+    if retired := [text for text in existing.retired if not free(text.partition("=")[0])]:
+        raise RequestError(f"{path} was trained with {', '.join(retired)}, which is gone since version 0.2.0: its "
+                           "images can be generated, but it cannot be trained on; give another --output-dir")
+    changed = [key for key in after if before.get(key) != after[key] and not free(key) and key != "retired"]
     if changed:
         key = changed[0]
         undo = f", or delete {path / 'joint'} to train that stage anew" if key.startswith("joint") else ""

@@ -18,8 +18,8 @@ from mdgen.runs.pipeline import load_pipeline
 def load(run: str | Path, device: str | None = None) -> "TrainedRun":
     """Open the output folder of train.py, ready to generate images as its config.json says.
 
-    device: "cpu" or "cuda"; default cuda where there is one. Raises RequestError if it is no run or is not trained to
-    its end, RunError if a file is damaged.
+    device: "cpu" or "cuda"; default cuda where there is one. Turns TF32 off for the whole process. Raises RequestError
+    if it is no run or is not trained to its end, RunError if a file is damaged.
     """
     return TrainedRun(RunFolder.open(Path(run)), distributed.init_from_environment(device))
 
@@ -30,7 +30,8 @@ class TrainedRun:
     def __init__(self, run: RunFolder, device):
         self.run, self.device = run, device
         self.users, self.enrolled = list(run.users.names), enrolled_names(run)
-        self.pipeline = load_pipeline(run, device)
+        with torch.random.fork_rng(devices=[]):   # whose networks' first weights nobody sees
+            self.pipeline = load_pipeline(run, device)
 
     def draw(self, user: str, n: int, seed: int = 0, *, as_intensity: bool = False) -> np.ndarray:
         """n new images of a user: uint8 [n, H, W, 3] in the colours of the run's files, top row approaching fastest.
@@ -40,6 +41,7 @@ class TrainedRun:
         run does not know, a number that makes no sense, and intensities of a run whose images are plain RGB.
         """
         check_number("n", n, 0, whole=True)
+        check_number("seed", seed, -2**63, 2**63 - 1, whole=True)
         choose_users(self.run, [user])
         channels, size = self.run.users.channels, self.run.config.data
         if as_intensity and channels != "intensity":

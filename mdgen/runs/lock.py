@@ -1,6 +1,7 @@
 """One process at a time writes to a run folder."""
 
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -26,34 +27,44 @@ def only_writer(folder: Path):
     died, so that a file which it left behind keeps nobody out. Under torchrun the main process holds it for all.
     """
     refuse_file(folder)
-    file = take_lock(folder / LOCK_FILE) if distributed.is_main() else None
+    made, path = not folder.exists(), folder / LOCK_FILE
+    file = take_lock(path) if distributed.is_main() else None
     if distributed.any_process(distributed.is_main() and file is None):
-        raise RequestError(f"{folder} is being written by {holder(folder / LOCK_FILE)}; wait until it is done or stop "
-                           "it, or give another --output-dir")
+        raise RequestError(f"{folder} is being written by {holder(path)}; wait until it is done or stop it, or give "
+                           "another --output-dir")
     try:
         yield
     finally:
         if file is not None:
-            (folder / LOCK_FILE).unlink(missing_ok=True)
+            if not fcntl:
+                file.close()   # Windows removes no open file
+            path.unlink(missing_ok=True)
             file.close()
             with contextlib.suppress(OSError):   # it is not empty
-                folder.rmdir()
+                if made:
+                    folder.rmdir()
 
 
 def take_lock(path: Path):
     """The open, locked file with this process's name in it; None where another process holds it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        file = open(path, "a+", encoding="utf-8")
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = open(path, "a+", encoding="utf-8")
             if fcntl:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
-            return None
-        if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
-            break
-        file.close()   # its last holder has just removed it
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                break
+            file.close()   # its last holder has just removed it
+        except FileNotFoundError:
+            continue       # its last holder has just removed it, or the folder
+        except OSError as error:
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES) and path.exists() and os.access(path, os.W_OK):
+                file.close()
+                return None
+            if error.errno in (errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS):
+                break      # a file system without locks, where nobody is kept out
+            raise
     file.truncate(0)
     json.dump({"process": os.getpid(), "host": socket.gethostname()}, file)
     file.flush()

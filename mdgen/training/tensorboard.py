@@ -17,9 +17,11 @@ def check_tensorboard() -> None:
 
 
 def write_tensorboard(run_path: Path) -> None:
-    """Write RUN/tensorboard anew from log.jsonl: every figure as <stage>/<name> over the optimiser step."""
+    """Write RUN/tensorboard anew from log.jsonl, if there is one: every figure as <stage>/<name> over the step."""
     from torch.utils.tensorboard import SummaryWriter
 
+    if not (run_path / "log.jsonl").exists():
+        return   # nothing was trained, and why is told elsewhere
     folder = run_path / "tensorboard"
     shutil.rmtree(folder, ignore_errors=True)
     with SummaryWriter(str(folder)) as writer:

@@ -94,7 +94,7 @@ def test_a_wrong_assignment_is_named_with_what_was_expected(assignment, parts):
      "sampling.steps is 1001; expected at most diffusion.num_timesteps, which is 1000"),
     ("vae_training.precision=fp8", "expected one of auto, bf16, fp16, off"),
     ("diffusion_training.optimizer=sgd", "expected one of adamw, muon"),
-    ("joint_training.optimizer=muon", "there is no setting joint_training.optimizer"),
+    ("joint_training.optimizer=muon", "setting joint_training.optimizer is gone"),
     ("unet.attention=[true]", "1 entries for 2 levels"),
     ("unet.channels=[]", "unet.channels is []; expected even widths"),
     ("unet.channels=[16,0]", "unet.channels is (16, 0); expected 1 or more"),
@@ -115,7 +115,7 @@ def test_a_wrong_assignment_is_named_with_what_was_expected(assignment, parts):
     ("sampling.cfg_interval=[0.7,0.1]", "LOW < HIGH"),
     ("sampling.cfg_interval=[0,1.5]", "sampling.cfg_interval is (0.0, 1.5); expected 0 to 1"),
     ("seed=-1", "seed is -1; expected 0 to"),
-    ("enroll_training.snapshot_at=0.5", "there is no setting enroll_training.snapshot_at"),
+    ("enroll_training.snapshot_at=0.5", "setting enroll_training.snapshot_at is gone"),
 ])
 def test_settings_that_cannot_work_are_refused_before_any_work(assignment, part):
     message = refusal(lambda: override(Config(), [assignment]))

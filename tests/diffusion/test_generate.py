@@ -84,7 +84,7 @@ def test_a_perfect_denoiser_and_decoder_draw_the_known_image(parts):
     z = torch.randn(2, *SHAPE, generator=torch.Generator().manual_seed(4))
 
     class Always(torch.nn.Module):
-        schedule, num_users, extra_users = denoiser.schedule, 3, 0
+        schedule, num_users = denoiser.schedule, 3
 
         def forward(self, x_t, t, user):
             return z.repeat(len(x_t) // 2, 1, 1, 1)

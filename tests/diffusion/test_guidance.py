@@ -21,7 +21,7 @@ NULL = 3
 class Known:
     """x0_hat = x_t · t + a number per user and channel; counts its calls and batch sizes."""
 
-    num_users, extra_users = NULL, 1
+    num_users = NULL
     table = torch.tensor([[1.0, 10.0], [2.0, 20.0], [3.0, 30.0], [0.5, -4.0]])   # the last is the null user's
 
     def __init__(self):
@@ -63,7 +63,7 @@ VARIANCES = torch.tensor([0.2, 0.5, 0.1])
 class Users:
     """Three users, each an isotropic Gaussian over two channels of one pixel; everything about it is closed form."""
 
-    schedule, num_users, extra_users = SCHEDULE, NULL, 0
+    schedule, num_users = SCHEDULE, NULL
 
     def each(self, x_t, t):
         """alpha-bar [B, 1], x [B, 2], gaps to the noised means [B, K, 2], noised variances [B, K]."""

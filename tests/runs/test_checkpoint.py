@@ -208,14 +208,6 @@ def test_the_fingerprint_ignores_order_memory_layout_and_the_file(tmp_path):
     assert fingerprint(file.load()["vae"]) == expected
 
 
-def test_what_a_network_of_version_1_was_told_of_its_training_images_is_left_out(tmp_path):
-    network = nn.Linear(2, 1)
-    weights = {**network.state_dict(), "change_embedding.weight": torch.ones(3, 2)}
-    RunState(tmp_path / "state.pt").save({"step": 1, "ema": {"average": weights}})
-    fresh = Checkpoint.read(tmp_path / "state.pt").fill(nn.Linear(2, 1))
-    assert same(fresh.state_dict(), network.state_dict()) and not fresh.training
-
-
 def test_weights_of_another_network_are_refused(tmp_path):
     RunState(tmp_path / "state.pt").save({"step": 1, "ema": {"average": nn.Linear(2, 1).state_dict()}})
     with pytest.raises(RunError, match="holds another network or stage"):

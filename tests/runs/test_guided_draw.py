@@ -87,6 +87,7 @@ def test_a_scale_that_weakens_what_the_run_had_is_noted_in_one_line(trained, tmp
     (["--cfg-interval", "0.7", "0.1"], "sampling.cfg_interval is [0.7, 0.1]"),
     (["--guidance-interval", "0", "1.5"], "sampling.cfg_interval is (0.0, 1.5)"),
     (["--cfg-interval", "0.1", "0.7", "--cfg-scale", "1"], "--cfg-interval changes nothing"),
+    (["--cfg-interval", "0.98", "0.99"], "holds none of the 6 steps"),
     (["--guidance", "free"], "--guidance is not a flag or value expected here; did you mean --guidance-scale?")])
 def test_what_cannot_be_or_does_nothing_is_refused(trained, tmp_path, run_script, line_of, flags, words):
     assert words in line_of(run_script("sample.py", trained, "--output-dir", tmp_path / "s", *flags), 2)

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import mdgen
@@ -36,7 +37,19 @@ def test_users_are_those_of_the_run(loaded):
 @pytest.mark.parametrize("ask, words", [
     (lambda run: run.draw("ID_3", 1), "user ID_3 is not in this run; it knows ID_1, ID_2, ID_10"),
     (lambda run: run.draw("ID_1", -1), "n is -1"), (lambda run: run.draw("ID_1", 1.5), "n is 1.5"),
-    (lambda run: mdgen.load("nowhere"), "has no config.json")])
+    (lambda run: run.draw("ID_1", 1, seed=1.5), "seed is 1.5"),
+    (lambda run: run.draw("ID_1", 1, seed=True), "seed is True"),
+    (lambda run: mdgen.load("nowhere"), "has no config.json"),
+    (lambda run: mdgen.load(run.run.path, device="tpu"), "device is tpu; expected cpu or cuda")])
 def test_what_cannot_be_is_refused(loaded, ask, words):
     with pytest.raises(RequestError, match=words):
         ask(loaded)
+
+
+def test_nothing_of_the_callers_randomness_is_used_or_moved(trained):
+    torch.manual_seed(7)
+    before = torch.get_rng_state()
+    first = mdgen.load(trained, device="cpu").draw("ID_1", 1, seed=np.int64(3))
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(8)
+    assert np.array_equal(mdgen.load(trained, device="cpu").draw("ID_1", np.int32(1), seed=3), first)

@@ -1,5 +1,6 @@
 """Two trainings at once on one run folder: the second refuses, whatever became of the first."""
 
+import errno
 import os
 import signal
 import socket
@@ -9,7 +10,7 @@ import sys
 import pytest
 
 from mdgen.errors import RequestError
-from mdgen.runs.lock import LOCK_FILE, only_writer
+from mdgen.runs.lock import LOCK_FILE, fcntl, only_writer
 
 HOLD = """
 import sys, time
@@ -64,3 +65,20 @@ def test_two_trainings_at_once(tmp_path, trained, run_script, line_of, first):
     line = line_of(run_script("train.py", "--preset", "demo", "--output-dir", tmp_path / "run"), 2)
     assert f"process {first.pid}" in line and os.listdir(tmp_path / "run") == [LOCK_FILE]
     assert first.poll() is None
+
+
+@pytest.mark.skipif(fcntl is None, reason="no locks on this system")
+def test_a_file_system_without_locks_keeps_nobody_out(tmp_path, monkeypatch):
+    def unsupported(*_):
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    with only_writer(tmp_path / "run"):
+        pass
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_empty_folder_that_was_there_stays(tmp_path):
+    with pytest.raises(RequestError), only_writer(tmp_path):
+        raise RequestError("the data cannot be used")
+    assert tmp_path.is_dir() and not os.listdir(tmp_path)

@@ -34,7 +34,8 @@ def usefulness(training, held_out, generated, num_users: int, *, sizes=(5, 10, 2
                steps: int, device, progress=None) -> dict:
     """Accuracy on held-out real images of classifiers trained on real images, without and with generated ones.
 
-    training, held_out, generated: JudgedSets. sizes: real images per user, None for all; those that a user does not have are left out. Every
+    training, held_out, generated: JudgedSets. sizes: real images per user, None for all; those that a user does not
+    have are left out. Every
     classifier takes `steps` batches of 32; with generated images half of each batch. Both arms of a seed have
     the same real images, initial weights and augmentation, so that their difference, the gain, is paired.
     tstr: trained on generated, tested on held-out images. trts: trained on all real, tested on generated ones.
