@@ -51,7 +51,7 @@ def test_a_run_does_not_go_on_with_other_images(train, tiny_run, make_users, con
     data = make_users(tmp_path / "others", size=40)   # the same names and counts
     before = contents(tiny_run)
     line = line_of(train(data=data, output=tiny_run), 2)
-    assert "was trained on 18 images" in line and "restore the images" in line
+    assert "was trained on 18 images" in line and "restore them" in line
     after = contents(tiny_run)
     assert {name: after[name] for name in before if "cache" not in name} == {
         name: before[name] for name in before if "cache" not in name}

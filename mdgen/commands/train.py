@@ -89,7 +89,7 @@ def configure(args):
         before = preset(config.preset).sampling.cfg_scale
         commandline.note_weaker_guidance(config.sampling.cfg_scale, before, f"preset {config.preset}")
     if args.lpips_weights and not config.vae.perceptual_weight:
-        raise RequestError(f"--lpips-weights {args.lpips_weights} needs --use-lpips; add it, or leave both out")
+        raise RequestError(f"--lpips-weights {args.lpips_weights} is for a perceptual loss; add --use-lpips")
     return config
 
 
