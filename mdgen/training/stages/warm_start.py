@@ -54,7 +54,7 @@ def check_source(config: Config, output_dir: Path, channels: str | None = None) 
             raise RequestError(f"{key} is {ours[key]}, but the weights of --init-from {source.path} were trained with "
                                f"{theirs[key]}; add --set {key}={json.dumps(theirs[key])}, or leave --init-from out")
     if channels not in (None, source.users.channels):
-        raise RequestError(f"the images are {channels}, but --init-from {source.path} knows {source.users.channels}; "
+        raise RequestError(f"the images are {channels}, but {source.path} was trained on {source.users.channels}; "
                            f"add --set data.channels={source.users.channels}, or leave --init-from out")
 
 
