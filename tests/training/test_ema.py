@@ -22,17 +22,10 @@ def weights(model):
     return torch.cat([p.detach().flatten() for p in model.parameters()])
 
 
-def past_its_warmup(model, decay):
-    """The average of a model from where its decay is constant."""
-    ema = EMA(model, decay)
-    ema.updates = 10**6
-    return ema
-
-
 def test_constant_decay_gives_the_geometric_sum():
     model = nn.Linear(3, 3)
     set_weights(model, 0.0)
-    ema = past_its_warmup(model, decay=0.9)
+    ema = EMA(model, decay=0.9, warmup=False)
     values = [1.0, -2.0, 5.0, 0.5]
     for value in values:
         set_weights(model, value)
@@ -49,6 +42,7 @@ def test_warmup_follows_its_decays_until_the_ceiling():
     decays = [1 / 10, 2 / 11, 3 / 12, 4 / 13, 5 / 14, 6 / 15, 0.4, 0.4]
     remaining = 1.0
     for decay in decays:  # the random start fades as the product of the decays
+        assert ema.current_decay() == pytest.approx(decay)
         ema.update()
         remaining *= decay
         assert weights(ema.average).tolist() == pytest.approx([remaining] * 2, rel=1e-5)
@@ -57,7 +51,7 @@ def test_warmup_follows_its_decays_until_the_ceiling():
 def test_the_average_is_a_frozen_eval_copy_and_the_model_is_untouched():
     model = small_model().train()
     before = weights(model).clone()
-    ema = EMA(model, decay=0.5)
+    ema = EMA(model, decay=0.5, warmup=False)
     set_weights(ema.average, 7.0)
     ema.update()
     assert torch.equal(weights(model), before) and model.training
@@ -79,7 +73,7 @@ def test_buffers_are_copied_not_averaged():
 def test_bfloat16_weights_are_averaged_in_float32():
     model = nn.Linear(1, 1).to(torch.bfloat16)
     set_weights(model, 1.0)
-    ema = past_its_warmup(model, decay=0.999)
+    ema = EMA(model, decay=0.999, warmup=False)
     set_weights(model, 2.0)
     for _ in range(100):
         ema.update()  # in bfloat16, 1 + 0.001 rounds back to 1 and the average would never move
@@ -100,6 +94,14 @@ def test_saving_and_loading_goes_on_bitwise():
     run(ema, model, range(5, 12))
     run(resumed, other, range(5, 12))
     assert torch.equal(weights(ema.average), weights(resumed.average)) and resumed.updates == 12
+
+
+def test_copy_to_overwrites_weights_and_buffers():
+    ema, target = EMA(small_model(), decay=0.9), small_model(seed=3)
+    target[1].running_var.fill_(9.0)
+    ema.copy_to(target)
+    x = torch.randn(2, 2, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(target.eval()(x), ema.average(x))
 
 
 def test_a_decay_outside_its_range_is_refused():
