@@ -4,11 +4,13 @@
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 from PIL import Image
 
 import mdgen
+from mdgen.errors import RequestError
 
 
 def main():
@@ -20,9 +22,12 @@ def main():
     p.add_argument("--seed", type=int, default=0)
     args = p.parse_args()
 
-    run = mdgen.load(args.run)
-    print("users:", ", ".join(run.users))
-    images = run.draw(args.user, args.n, seed=args.seed)          # uint8 [n, H, W, 3]
+    try:
+        run = mdgen.load(args.run)
+        print("users:", ", ".join(run.users))
+        images = run.draw(args.user, args.n, seed=args.seed)      # uint8 [n, H, W, 3]
+    except RequestError as problem:                               # one line: what was wrong, and the remedy
+        sys.exit(str(problem))
     args.output.mkdir(parents=True, exist_ok=True)
     for index, image in enumerate(images):
         Image.fromarray(image).save(args.output / f"{args.user}_{index:03d}.png")

@@ -47,7 +47,7 @@ def main():
         optimizer.zero_grad()
         average.update()
         if step % 100 == 0 or step == args.steps - 1:
-            print(f"step {step}: loss {float(loss):.3f}")
+            print(f"step {step}: loss {loss.item():.3f}")
 
     denoiser = NetworkDenoiser(average.average, schedule, config.prediction)
     wanted = torch.arange(len(folders.users), device=device)                             # one image of every user

@@ -5,6 +5,7 @@ import contextlib
 import difflib
 import errno
 import os
+import re
 import signal
 import sys
 import threading
@@ -15,6 +16,7 @@ from pathlib import Path
 from mdgen.errors import Note, RequestError, RunError
 
 OK, FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
+MODULE = "mdgen "   # how sys.argv[0] begins, where __main__.py has been called
 STOPPED = "stopped; run the same command again to go on from the last saved state"
 
 
@@ -40,6 +42,9 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             self.error(unknown_argument(unknown[0], known))
         return namespace
+
+    def format_help(self):
+        return worded(super().format_help())
 
     def error(self, message):
         self.exit(WRONG_REQUEST, f"{self.prog}: {one_line(message)}; see {self.prog} --help\n")
@@ -74,11 +79,16 @@ def run_argument(args, example: str) -> Path:
     return args.run or args.model_dir
 
 
+def worded(text: str) -> str:
+    """The text, with the commands as they are called: `mdgen train` where that is what was called."""
+    return re.sub(r"(python )?\b(train|sample|evaluate)\.py\b", r"mdgen \2", text) if MODULE in sys.argv[0] else text
+
+
 def note_weaker_guidance(scale: float, before: float, whose: str) -> None:
     """One line for who asks for less classifier-free guidance than there would be without asking."""
     if scale < before and os.environ.get("RANK", "0") == "0":
-        print(f"note: guidance scale {scale:g} is weaker than the {before:g} of {whose}; leave the flag out for that",
-              file=sys.stderr)
+        print(f"note: guidance scale {scale:g} is weaker than the {before:g} of {whose}; for {before:g} leave the flag "
+              "out", file=sys.stderr)
 
 
 def run(main, argv: list[str] | None = None) -> int:
@@ -142,7 +152,7 @@ def report(argv, message: str, status: int) -> int:
     """Print the failure that is being handled and pass its exit status on."""
     if "--debug" in argv:
         traceback.print_exc()
-    print(f"{Path(sys.argv[0]).name}: {one_line(message)}", file=sys.stderr)
+    print(f"{Path(sys.argv[0]).name}: {worded(one_line(message))}", file=sys.stderr)
     return status
 
 

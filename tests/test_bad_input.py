@@ -209,7 +209,7 @@ def test_another_vae_does_not_meet_old_latents_or_an_old_unet(train, run_script,
     (["--model-dir", "elsewhere"], ["given twice", "elsewhere"]),
     (["--batch-size", "0"], ["batch_size is 0"]),
     (["--guidance-scale", "inf"], ["cfg_scale is inf"]),
-    (["--sampler", "euler"], ["--sampler", "euler", "ddim"]),
+    (["--sampler", "euler"], ["sampling.sampler is 'euler'", "ddim"]),
 ])
 def test_a_wrong_request_to_sample_is_one_line_and_writes_nothing(run_script, tiny_run, contents, argv, parts,
                                                                   line_of):

@@ -139,3 +139,12 @@ def test_help_comes_without_loading_torch(name):
             "finally: sys.stderr.write('torch' if 'torch' in sys.modules else 'light')")
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert result.returncode == 0 and result.stderr == "light" and "examples:" in result.stdout
+
+
+def test_a_further_stage_needs_only_the_run(run_script, tiny_run):
+    """What the run was begun with is read from it, and what is asked for beside must be the same."""
+    outcome = run_script("train.py", "classifier", "--output-dir", tiny_run, "--device", "cpu")
+    assert outcome.status == 0, outcome.err
+    assert (tiny_run / "classifier" / "state.pt").exists()
+    wrong = run_script("train.py", "classifier", "--output-dir", tiny_run, "--set", "vae.width=24")
+    assert wrong.status == 2 and "holds a run with vae.width = 16" in wrong.err

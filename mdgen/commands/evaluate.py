@@ -76,7 +76,7 @@ def main(argv):
     device = distributed.init_from_environment(args.device)
     said, passed = task(args, path, device, " ".join(["evaluate.py", *argv]))
     if distributed.is_main():
-        print("\n".join(said))
+        print(commandline.worded("\n".join(said)))
     distributed.shut_down()
     return commandline.FAILED if not passed and (args.strict or args.task == "check") else commandline.OK
 

@@ -21,7 +21,7 @@ def parser():
     p.add_argument("--samples-per-user", type=int, default=10)
     p.add_argument("--output-dir", type=Path, help="default: RUN/samples; with enrolled persons samples_enrolled")
     p.add_argument("--users", nargs="+", metavar="USER", help="generate images of these users only")
-    p.add_argument("--sampler", choices=["ddim", "ddpm", "dpm"], help="default: the run's")
+    p.add_argument("--sampler", metavar="ddim|ddpm|dpm", help="default: the run's")
     p.add_argument("--steps", type=int, help="denoiser evaluations per image (default: the run's)")
     p.add_argument("--eta", type=float, help="DDIM's share of DDPM noise, 0 to 1")
     p.add_argument("--cfg-scale", "--guidance-scale", "--condition-scale", type=float,
@@ -94,7 +94,9 @@ def main(argv):
                         overwrite=args.overwrite, device=device, progress=ShowProgress("generate", "image"),
                         weights=args.weights, stage=args.stage)
     if distributed.is_main():
-        then = "" if enrolled else f"; next: python evaluate.py samples {run.path}"
-        print(f"{len(rows)} images of {len({row.user for row in rows})} users in {folder}{then}")
+        fake = f" --fake {folder}" if args.output_dir else ""
+        then = "" if enrolled or args.users else f"; next: python evaluate.py samples {run.path}{fake}"
+        users = len({row.user for row in rows})
+        print(commandline.worded(f"{len(rows)} images of {users} users in {folder}{then}"))
     distributed.shut_down()
     return commandline.OK

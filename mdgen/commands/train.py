@@ -68,10 +68,14 @@ def configure(args):
     """The preset with the command line's changes."""
     from mdgen.config import override
     from mdgen.config.presets import preset
+    from mdgen.runs.folder import read_config
     from mdgen.training.stages.run_stages import with_batch_size
     from mdgen.training.stages.warm_start import with_source
 
+    begun = output_folder(args) / "config.json"
     config = preset(args.preset or "small")
+    if not args.preset and args.output_dir and begun.is_file():
+        config = read_config(begun)   # what a run was begun with need not be said again
     if named := [assignment for assignment in args.set if assignment.strip().startswith(("init_from", "retired"))]:
         raise RequestError(f"--set {named[0]} names weights without taking them; give --init-from RUN")
     if args.init_from is not None:
@@ -114,7 +118,7 @@ def main(argv):
     act = enroll if args.stage == "enroll" else dry_run if args.dry_run else train
     said = act(args, distributed.init_from_environment(args.device))
     if distributed.is_main():
-        print(said)
+        print(commandline.worded(said))
     distributed.shut_down()
     return commandline.OK
 
@@ -134,15 +138,19 @@ def refuse_idle_flags(args):
 def train(args, device):
     """What to print at the end; so too the other two."""
     from mdgen import distributed
+    from mdgen.runs.folder import RunFolder
     from mdgen.runs.lock import only_writer
     from mdgen.training.stages.run_stages import open_run, train_stages
     from mdgen.training.tensorboard import check_tensorboard, write_tensorboard
 
     config, output_dir = configure(args), output_folder(args)
+    data_dir = args.data_dir
+    if data_dir is None and not args.preset and config.preset != "demo" and (output_dir / "users.json").is_file():
+        data_dir = Path(RunFolder.open(output_dir).users.data_dir)
     if args.tensorboard:
         check_tensorboard()
     with only_writer(output_dir):
-        run, split = open_run(config, args.data_dir, output_dir, args.num_users, args.lpips_weights)
+        run, split = open_run(config, data_dir, output_dir, args.num_users, args.lpips_weights)
         if distributed.is_main():
             print(f"{run.path}: {len(run.users.names)} users, {len(split.train)} training and {len(split.validation)} "
                   f"validation images ({run.users.channels}{f', {run.users.colormap}' if run.users.colormap else ''}), "

@@ -119,10 +119,10 @@ class SamplingConfig:
     steps: int = setting(25, 1)
     spacing: str = setting("trailing", among=("leading", "trailing", "linspace"))
     eta: float = setting(0.0, 0, 1)                 # DDIM's share of DDPM noise
-    cfg_scale: float = 1.5                          # classifier-free guidance, away from the null user; 1 is none
+    cfg_scale: float = setting(1.5, 0)              # classifier-free guidance, away from the null user; 1 is none
     cfg_interval: tuple[float, ...] = setting((0.0, 1.0), 0, 1)   # of t/T where it acts, 0 clean to 1 noise
-    autoguidance_scale: float = 1.0                 # away from the early checkpoint, at all noise levels; 1 is none
-    classifier_scale: float = 0.0                   # along a noisy classifier's gradient, at all levels; 0 is none
+    autoguidance_scale: float = setting(1.0, 0)     # away from the early checkpoint, at all noise levels; 1 is none
+    classifier_scale: float = setting(0.0, 0)       # along a noisy classifier's gradient, at all levels; 0 is none
     batch_size: int = setting(64, 1)
 
     @property

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mdgen.data.demo import TRUTH_FILE
-from mdgen.data.image_files import shown
+from mdgen.data.image_io import shown
 from mdgen.data.recorded_users import SHEET_FILE
 from mdgen.errors import RequestError
 

@@ -20,7 +20,7 @@ from PIL import Image
 
 from mdgen import commandline
 from mdgen.data.colormap import COLORMAPS, to_color
-from mdgen.data.image_files import shown
+from mdgen.data.image_io import shown
 from mdgen.data.splits import WINDOW_COLUMNS, WINDOWS_FILE
 from mdgen.data.user_folders import check_names, entries_of, natural_key
 from mdgen.errors import RequestError

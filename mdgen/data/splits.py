@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from mdgen.config import DataConfig
-from mdgen.data.image_files import shown
+from mdgen.data.image_io import shown
 from mdgen.data.user_folders import UserFolders
 from mdgen.errors import RequestError
 from mdgen.files import digest

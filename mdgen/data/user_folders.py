@@ -15,11 +15,9 @@ from pathlib import Path
 import torch
 
 from mdgen.data.colormap import COLORMAPS
-from mdgen.data.image_files import cached, decode_all, shown
-from mdgen.data.image_io import to_floats
+from mdgen.data.image_io import EXTENSIONS, cached, decode_all, shown, to_floats
 from mdgen.errors import RequestError
 
-EXTENSIONS = (".png", ".jpg", ".jpeg")
 MAX_NAME_BYTES = 200   # file systems allow 255, and "<user>_00000.png.part" must fit
 
 

@@ -1,13 +1,11 @@
 """Users and seeds to images: noise, sampler, decoder."""
 
-from functools import partial
-
 import torch
 
 from mdgen.config import SamplingConfig
 from mdgen.diffusion.guidance import Guides, guided_by
 from mdgen.diffusion.objective import Denoiser
-from mdgen.schedulers import sample_ddim, sample_ddpm, sample_dpmpp_2m, spaced_timesteps
+from mdgen.schedulers import SAMPLERS, spaced_timesteps
 
 
 @torch.inference_mode()
@@ -23,6 +21,6 @@ def generate(denoiser: Denoiser, vae, statistics, sampling: SamplingConfig, user
     x_T = torch.stack([torch.randn(shape, generator=g) for g in generators]).to(users.device)   # [B, c, h, w]
     schedule, guided = denoiser.schedule, guided_by(sampling, denoiser, guides)
     timesteps = spaced_timesteps(schedule.num_timesteps, sampling.steps, sampling.spacing)
-    sample = {"ddim": partial(sample_ddim, eta=sampling.eta), "ddpm": sample_ddpm, "dpm": sample_dpmpp_2m}
-    latents = sample[sampling.sampler](guided, schedule, x_T, timesteps, users, generators=generators)
+    options = {"eta": sampling.eta} if sampling.sampler == "ddim" else {}
+    latents = SAMPLERS[sampling.sampler](guided, schedule, x_T, timesteps, users, generators=generators, **options)
     return vae.decode(statistics.restore(latents)).clamp(-1.0, 1.0)

@@ -13,8 +13,7 @@ from PIL import Image
 
 from mdgen import distributed
 from mdgen.config import SamplingConfig
-from mdgen.data.image_io import grid, to_pixels, write_png
-from mdgen.data.user_folders import EXTENSIONS
+from mdgen.data.image_io import EXTENSIONS, grid, to_pixels, write_png
 from mdgen.errors import RequestError
 from mdgen.files import named_seed, refuse_file, write_text
 from mdgen.runs.enrolled import enrolled_names, with_enrolled

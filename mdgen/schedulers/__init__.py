@@ -12,7 +12,9 @@ from mdgen.schedulers.dpm_solver import dpmpp_2m_step, sample_dpmpp_2m
 from mdgen.schedulers.noise_schedule import PREDICTIONS, NoiseSchedule
 from mdgen.schedulers.timesteps import SPACINGS, draw_noise, spaced_timesteps
 
+SAMPLERS = {"ddim": sample_ddim, "ddpm": sample_ddpm, "dpm": sample_dpmpp_2m}   # by their names in the settings
+
 __all__ = [
-    "NoiseSchedule", "PREDICTIONS", "SPACINGS", "ddim_step", "ddpm_step", "dpmpp_2m_step", "draw_noise",
+    "NoiseSchedule", "PREDICTIONS", "SAMPLERS", "SPACINGS", "ddim_step", "ddpm_step", "dpmpp_2m_step", "draw_noise",
     "sample_ddim", "sample_ddpm", "sample_dpmpp_2m", "spaced_timesteps",
 ]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mdgen.data import image_files
+from mdgen.data import image_io
 from mdgen.data.colormap import to_color
 from mdgen.data.user_folders import UserFolders, expect_users, natural_key
 from mdgen.errors import RequestError, RunError
@@ -211,7 +211,7 @@ def test_broken_images_are_counted_and_the_first_is_named(tmp_path):
 
 
 def test_huge_images_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
-    monkeypatch.setattr(image_files, "MAX_PIXELS", 1_000_000)
+    monkeypatch.setattr(image_io, "MAX_PIXELS", 1_000_000)
     Image.new("L", (1001, 1000)).save(tree(tmp_path) / "ID_1" / "0.png")
     assert "1001x1000 pixels, more than 1 million" in refusal(tmp_path)
 
@@ -305,7 +305,7 @@ def test_a_disk_that_is_full_is_named_and_not_filled_further(tmp_path, monkeypat
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(image_files.os, "replace", full)
+    monkeypatch.setattr(image_io.os, "replace", full)
     for _ in range(2):
         with pytest.raises(RunError, match="cache .*No space left.*make room"):
             UserFolders(root, cache_dir=cache)

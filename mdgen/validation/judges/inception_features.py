@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from mdgen.errors import RequestError
 from mdgen.models.inception import InceptionV3
-from mdgen.validation.metrics.feature_arrays import finite_features
+from mdgen.validation.metrics.checked_features import finite_features
 
 SIZE = 299
 

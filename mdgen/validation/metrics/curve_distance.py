@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mdgen.validation.metrics.feature_arrays import strips
+from mdgen.validation.metrics.checked_features import strips
 
 PAIRS_AT_ONCE = 4096   # keeps the rows of the table in a processor's cache
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mdgen.errors import RequestError
-from mdgen.validation.metrics.feature_arrays import finite_features
+from mdgen.validation.metrics.checked_features import finite_features
 
 
 def statistics(features):

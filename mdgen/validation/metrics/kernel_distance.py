@@ -3,7 +3,7 @@
 import numpy as np
 
 from mdgen.errors import RequestError
-from mdgen.validation.metrics.feature_arrays import finite_pair, strips
+from mdgen.validation.metrics.checked_features import finite_pair, strips
 
 ROWS_AT_ONCE = 2048
 

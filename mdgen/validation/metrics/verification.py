@@ -4,7 +4,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from mdgen.errors import RequestError
-from mdgen.validation.metrics.feature_arrays import strips
+from mdgen.validation.metrics.checked_features import strips
 
 ROWS_AT_ONCE = 256   # probes; bounds the memory to that many rows of distances
 CHART_POINTS = 100
