@@ -120,7 +120,8 @@ def holds_demo(root, request):
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RequestError(f"{root} exists, but is no folder of demo users; {advice}") from error
     if found != request:
-        raise RequestError(f"{root} holds demo users made with {found}, asked for {request}; {advice}")
+        asked = {key: value for key, value in request.items() if not isinstance(found, dict) or found.get(key) != value}
+        raise RequestError(f"{root} holds demo users that were made otherwise, asked for {asked}; {advice}")
     missing = [name for name in [*image_places(request), SHEET_FILE]
                if not (root / name).is_file() or not (root / name).stat().st_size]
     if missing:

@@ -126,10 +126,12 @@ def reconcile(folder: Path, rows: list[Row], overwrite: bool) -> list[Row]:
     if len(setting) == 1 and len(people) == len(dict(people)) and all(wanted.get(row.file, row) == row for row in old):
         return [*(row for row in old if row.file not in wanted), *rows]
     if not overwrite:
-        first = old[0]
+        first, asked = old[0], next((row for row in rows if row.user == old[0].user), rows[0])
+        differ = [f"{key} {getattr(asked, key)}" for key in ("sampler", "steps", "guidance", "seed", "run")
+                  if getattr(asked, key) != getattr(first, key)]
         raise RequestError(f"{folder} holds {len(old)} images generated with {first.sampler}, {first.steps} steps, "
-                           f"guidance {first.guidance}, run {first.run}; this request differs. Give another "
-                           "--output-dir, or --overwrite to replace them")
+                           f"guidance {first.guidance}, run {first.run}; this request differs: {', '.join(differ)}. Give "
+                           "another --output-dir, or --overwrite to replace them")
     for row in old:
         (folder / row.file).unlink(missing_ok=True)
     return rows
