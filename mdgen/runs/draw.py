@@ -130,8 +130,8 @@ def reconcile(folder: Path, rows: list[Row], overwrite: bool) -> list[Row]:
         differ = [f"{key} {getattr(asked, key)}" for key in ("sampler", "steps", "guidance", "seed", "run")
                   if getattr(asked, key) != getattr(first, key)]
         raise RequestError(f"{folder} holds {len(old)} images generated with {first.sampler}, {first.steps} steps, "
-                           f"guidance {first.guidance}, run {first.run}; this request differs: {', '.join(differ)}. Give "
-                           "another --output-dir, or --overwrite to replace them")
+                           f"guidance {first.guidance}, run {first.run}; this request differs: {', '.join(differ)}. "
+                           "Give another --output-dir, or --overwrite to replace them")
     for row in old:
         (folder / row.file).unlink(missing_ok=True)
     return rows
