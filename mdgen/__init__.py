@@ -22,15 +22,19 @@ _HOMES = {
     "mdgen.validation": ("density_coverage", "frechet_distance", "inception_features", "inception_score",
                          "kernel_distance", "kernel_distance_full", "precision_recall"),
     "mdgen.radar": ("Walker", "cadence", "envelope", "radar_echo", "simulate_walk", "spectrogram")}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-__all__ = ["__version__", *_HOME_OF]
 
 
-def __getattr__(name: str):
-    if name not in _HOME_OF:
-        raise AttributeError(f"module 'mdgen' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOME_OF[name]), name)
+def lazy_names(homes: dict):
+    """(__getattr__, __dir__, __all__) of a package whose names are imported from their homes when first asked for."""
+    home_of = {name: home for home, names in homes.items() for name in names}
+
+    def get(name: str):
+        if name not in home_of:
+            raise AttributeError(f"there is no attribute {name!r}; expected one of {', '.join(home_of)}")
+        return getattr(importlib.import_module(home_of[name]), name)
+
+    return get, lambda: list(home_of), list(home_of)
 
 
-def __dir__():
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = lazy_names(_HOMES)
+__all__ += ["__version__"]

@@ -1,8 +1,7 @@
 """The scripts in examples/ run as they stand."""
 
-import os
 import re
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
@@ -14,20 +13,19 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
-def example():
+def example(monkeypatch, capsys):
     def run(name, *argv):
-        found = subprocess.run([sys.executable, ROOT / "examples" / name, *map(str, argv)], capture_output=True,
-                               text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
-        assert found.returncode == 0, found.stderr
-        return found.stdout
+        monkeypatch.setattr(sys, "argv", [name, *map(str, argv)])
+        runpy.run_path(str(ROOT / "examples" / name), run_name="__main__")
+        return capsys.readouterr().out
 
     return run
 
 
 def test_a_training_loop_of_ones_own_learns_and_writes_images(example, tiny_data, tmp_path):
-    out = example("own_training_loop.py", tiny_data, tmp_path / "new.png", "--steps", 60, "--size", 32)
+    out = example("own_training_loop.py", tiny_data, tmp_path / "new.png", "--steps", 30, "--size", 32)
     losses = [float(value) for value in re.findall(r"loss ([\d.]+)", out)]
-    assert losses[-1] < 0.8 * losses[0]
+    assert losses[-1] < 0.9 * losses[0]
     assert np.asarray(Image.open(tmp_path / "new.png")).shape == (3 * 66 + 2, 3 * 66 + 2, 3)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1] / "mdgen"
 FLOORS = (("errors", "files", "distributed", "config", "commandline", "schedulers", "losses", "models", "radar"),
           ("data", "diffusion"), ("runs",), ("training",), ("validation",), ("commands",), ("__main__",))
+FACE = [["__version__"], ["lazy_names"]]   # what mdgen/__init__.py defines itself; it imports nothing
 WITHIN = {"validation": (("metrics",), ("judges",), ("cache", "distribution", "image_measures", "image_sets",
                          "memorization", "physics", "reconstruction", "statistical_tests"), ("report",),
                          ("evaluate_samples", "evaluate_vae"), ("sweep",), ("checks",)),
@@ -33,13 +34,13 @@ def test_no_import_goes_up():
         for name in imports(path) if here != ["__init__"] else ():
             there = name.split(".")[1:]
             own, other = floor_of(here[0], FLOORS), floor_of(there[0], FLOORS)
-            assert own is not None and other is not None or there == ["__version__"], f"{path} or {name} has no floor"
+            assert own is not None and other is not None or there in FACE, f"{path} or {name} has no floor"
             if here[0] == there[0] in WITHIN and here[-1] != "__init__":
                 floors = WITHIN[here[0]]
                 own, other = floor_of(here[1], floors), floor_of(there[1], floors)
                 assert here[0] == "training" or None not in (own, other), f"{path} or {name} has no floor in {here[0]}"
                 own, other = (height or 0 for height in (own, other))
-            if there != ["__version__"] and other > own:
+            if there not in FACE and other > own:
                 rising.append(f"{path.relative_to(PACKAGE)} imports {name}")
     assert not rising, rising
 

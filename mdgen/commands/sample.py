@@ -45,11 +45,11 @@ def parser():
 
 def open_configured(args):
     """The run with the command line's sampling settings."""
-    from mdgen.runs.folder import RunFolder
-
     path = commandline.run_argument(args, "sample.py runs/demo")
     if args.samples_per_user < 1:
         raise RequestError(f"--samples-per-user is {args.samples_per_user}; expected 1 or more")
+    from mdgen.runs.folder import RunFolder
+
     run = RunFolder.open(path)
     asked = {key: getattr(args, key) for key in ("sampler", "steps", "eta", "cfg_scale", "autoguidance_scale",
                                                  "classifier_scale", "batch_size")}

@@ -1,10 +1,11 @@
 """Images in and out: user folders as one in-memory dataset with a split that does not leak, pseudo-colour
 images to intensity and back, and the augmentation that leaves a walker's identity alone."""
 
-from mdgen.data.colormap import COLORMAPS, detect_colormap, to_color, to_intensity
-from mdgen.data.splits import Split, block_sizes, split_blocks
-from mdgen.data.transforms import augment
-from mdgen.data.user_folders import UserFolders
+from mdgen import lazy_names
 
-__all__ = ["COLORMAPS", "Split", "UserFolders", "augment", "block_sizes", "detect_colormap", "split_blocks",
-           "to_color", "to_intensity"]
+# imported when first asked for: the simulator's commands and processes need no torch
+__getattr__, __dir__, __all__ = lazy_names({
+    "mdgen.data.colormap": ("COLORMAPS", "detect_colormap", "to_color", "to_intensity"),
+    "mdgen.data.splits": ("Split", "block_sizes", "split_blocks"),
+    "mdgen.data.transforms": ("augment",),
+    "mdgen.data.user_folders": ("UserFolders",)})

@@ -1,10 +1,11 @@
 """How good generated images are. Metrics take feature arrays [N, D] and know nothing of images."""
 
-from mdgen.validation.judges.inception_features import inception_features
-from mdgen.validation.metrics.frechet import frechet_distance
-from mdgen.validation.metrics.inception_score import inception_score
-from mdgen.validation.metrics.kernel_distance import kernel_distance, kernel_distance_full
-from mdgen.validation.metrics.precision_recall import density_coverage, precision_recall
+from mdgen import lazy_names
 
-__all__ = ["density_coverage", "frechet_distance", "inception_features", "inception_score", "kernel_distance",
-           "kernel_distance_full", "precision_recall"]
+# imported when first asked for: metrics of arrays need no torch
+__getattr__, __dir__, __all__ = lazy_names({
+    "mdgen.validation.judges.inception_features": ("inception_features",),
+    "mdgen.validation.metrics.frechet": ("frechet_distance",),
+    "mdgen.validation.metrics.inception_score": ("inception_score",),
+    "mdgen.validation.metrics.kernel_distance": ("kernel_distance", "kernel_distance_full"),
+    "mdgen.validation.metrics.precision_recall": ("density_coverage", "precision_recall")})
