@@ -143,7 +143,8 @@ def test_help_comes_without_loading_torch(name):
 
 def test_a_further_stage_needs_only_the_run(run_script, tiny_run):
     """What the run was begun with is read from it, and what is asked for beside must be the same."""
-    outcome = run_script("train.py", "classifier", "--output-dir", tiny_run, "--device", "cpu")
+    outcome = run_script("train.py", "classifier", "--output-dir", tiny_run, "--device", "cpu", "--set",
+                         "classifier_training.steps=2")
     assert outcome.status == 0, outcome.err
     assert (tiny_run / "classifier" / "state.pt").exists()
     wrong = run_script("train.py", "classifier", "--output-dir", tiny_run, "--set", "vae.width=24")
