@@ -22,7 +22,7 @@ def main() -> int:
         lines = [f"  mdgen {command:<10}{meaning}" for command, meaning in COMMANDS.items()]
         print("\n".join([f"usage: mdgen {{{','.join(COMMANDS)}}} ...", "", *lines, "", "mdgen train --help says more"]))
     else:
-        print(f"mdgen: {commandline.unknown_argument(name, COMMANDS)}; expected {', '.join(COMMANDS)}", file=sys.stderr)
+        print(f"mdgen: there is no command {name}; expected one of {', '.join(COMMANDS)}", file=sys.stderr)
         return commandline.WRONG_REQUEST
     return commandline.OK
 

@@ -81,7 +81,9 @@ def run_argument(args, example: str) -> Path:
 
 def worded(text: str) -> str:
     """The text, with the commands as they are called: `mdgen train` where that is what was called."""
-    return re.sub(r"(python )?\b(train|sample|evaluate)\.py\b", r"mdgen \2", text) if MODULE in sys.argv[0] else text
+    if not sys.argv[0].startswith(MODULE):
+        return text
+    return re.sub(r"(python )?\b(train|sample|evaluate)\.py\b", r"mdgen \2", text)
 
 
 def note_weaker_guidance(scale: float, before: float, whose: str) -> None:

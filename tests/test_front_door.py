@@ -50,7 +50,7 @@ def test_a_command_that_there_is_not_names_those_there_are():
         found = python("-m", "mdgen", *argv)
         assert found.returncode == 0 and "train,sample,evaluate" in found.stdout
     wrong = python("-m", "mdgen", "trian")
-    assert wrong.returncode == 2 and "trian is not" in wrong.stderr and "train, sample, evaluate" in wrong.stderr
+    assert wrong.returncode == 2 and "no command trian" in wrong.stderr and "train, sample, evaluate" in wrong.stderr
     assert python("-m", "mdgen", "--version").stdout == f"mdgen {mdgen.__version__}\n"
 
 

@@ -36,7 +36,8 @@ def upgrade(values):
     if type(version) is not int or not 1 <= version <= VERSION:
         raise RequestError(f"version is {version!r}; expected up to {VERSION}, which this mdgen knows; install the "
                            "mdgen that wrote it")
-    if version == VERSION or "cfg_scale" in (values.get("sampling") or {}):   # its version was edited away
+    sampling = values.get("sampling")
+    if version == VERSION or isinstance(sampling, dict) and "cfg_scale" in sampling:   # its version was edited away
         return values
     retired = []
     for key, neutral in RETIRED.items():
@@ -47,7 +48,7 @@ def upgrade(values):
         retired.append(f"vae.adversary.weight={json.dumps(weight)}")
     for key in FORGOTTEN:
         take(values, key)
-    vae, joint, sampling = (values.get(group) for group in ("vae", "joint", "sampling"))
+    vae, joint = values.get("vae"), values.get("joint")
     if isinstance(vae, dict):
         vae.pop("adversary", None)
         if vae.get("perceptual") == "classifier":

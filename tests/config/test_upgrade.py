@@ -133,6 +133,7 @@ def test_told_augmentation_keeps_the_names_of_its_weights(old, tmp_path):
     ({"sampling": {"guidance_interval": []}}, "sampling.cfg_interval is .."),
     ({"sampling": {"guidance_interval": None}}, "sampling.cfg_interval is None"),
     ({"sampling": {"guidance_scale": "a"}}, "sampling.cfg_scale is 'a'; expected float"),
+    ({"sampling": 3}, "sampling is 3; expected a group"),
     ({"sampling": None}, "sampling is None; expected a group"), ({"joint": 3}, "joint is 3; expected a group"),
     ({"version": 2, "retired": ["joint.noise_limit"]}, "retired has 'joint.noise_limit'; expected KEY=JSON")])
 def test_damaged_values_of_any_version_are_refused_in_one_line(change, words):
