@@ -43,7 +43,7 @@ def link(folder: Path, targets) -> Path:
 
 def train_without(user: str, everybody, config, folder: Path, device):
     """The RunFolder of a training on the images of all users but one; everybody: a Split."""
-    from mdgen.data.splits import WINDOWS_FILE
+    from mdgen.data.windows import WINDOWS_FILE
     from mdgen.training.stages.run_stages import open_run, train_stages
 
     root = everybody.folders.root

@@ -4,18 +4,19 @@ import functools
 
 import numpy as np
 
+from mdgen.data.windows import sharing
+
 SHIFTS = range(-4, 5)   # columns: a copy moved in time is a copy
 FENCE = 4.0             # standard deviations of the held-out log distances, whose tails are heavier than normal ones
 MOST_RATIO = 0.85       # of a copy's d1 / d2, however little the held-out ratios vary
 LEAST_FREEDOM = 10      # held-out images beyond one for each user: fewer do not tell how far distances vary
-INDEPENDENT_GAP = 4     # windows this far apart in a recording share no samples at the usual 75 % overlap
 
 
 class CopyRate:
     """The share of generated images that are copies of a Split's training images, judged in pixels alone."""
 
     def __init__(self, split):
-        self.split, self.users, self.positions = split, split.train_users.numpy(), split.train.numpy()
+        self.split, self.windows = split, split.windows[split.train.numpy()]
 
     def rate(self, images, users):
         """images: [N, C, H, W] of `users` [N] -> 0 to 1; None with too few held-out images to say."""
@@ -56,11 +57,10 @@ def standardised(images):
 
 
 def near(distances, training) -> dict:
-    """From distances [N, M] to M training images with `users` and `positions` [M]: "row" of the nearest one, its
-    "distance", and "ratio" to the nearest one of another moment."""
+    """From distances [N, M] to M training images with `windows` [M, 3]: "row" of the nearest one, its "distance", and
+    "ratio" to the nearest one of another moment."""
     rows = distances.argmin(axis=1)
-    other = ((training.users[rows][:, None] != training.users)
-             | (np.abs(training.positions[rows][:, None] - training.positions) >= INDEPENDENT_GAP))
+    other = ~sharing(training.windows[rows], training.windows)
     nearest = distances[np.arange(len(rows)), rows]
     second = np.where(other, distances, np.inf).min(axis=1)
     return {"row": rows, "distance": nearest, "ratio": nearest / np.maximum(second, 1e-12)}

@@ -21,8 +21,8 @@ from PIL import Image
 from mdgen import commandline
 from mdgen.data.colormap import COLORMAPS, to_color
 from mdgen.data.image_io import shown
-from mdgen.data.splits import WINDOW_COLUMNS, WINDOWS_FILE
 from mdgen.data.user_folders import check_names, entries_of, natural_key
+from mdgen.data.windows import WINDOW_COLUMNS, WINDOWS_FILE
 from mdgen.errors import RequestError
 from mdgen.files import whole_folder
 from mdgen.radar.echo import Radar

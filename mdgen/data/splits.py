@@ -1,20 +1,17 @@
 """A split that does not leak: contiguous blocks of every user's images, and its two parts as batches."""
 
-import csv
+import functools
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from mdgen.config import DataConfig
-from mdgen.data.image_io import shown
 from mdgen.data.user_folders import UserFolders
+from mdgen.data.windows import WINDOWS_FILE, overlapping, read_windows, windows_of
 from mdgen.errors import RequestError
 from mdgen.files import digest
 
-WINDOWS_FILE = "windows.csv"  # beside the user folders: which samples of which recording an image was made of
-WINDOW_COLUMNS = ("file", "recording", "first_sample", "last_sample")
 
 
 def block_sizes(count: int, fractions=(0.85, 0.15), gap: int = 4):
@@ -93,44 +90,6 @@ def shared(parts, windows):
             for i, part in enumerate(parts)]
 
 
-def overlapping(windows, others):
-    """Bool [N]: which windows [N, 3] share a sample with any of the others [M, 3]."""
-    hit = np.zeros(len(windows), dtype=bool)
-    for recording in np.unique(others[:, 0]):
-        first, last = others[others[:, 0] == recording, 1:].T
-        order = first.argsort()
-        reach = np.maximum.accumulate(last[order])  # of all that begin no later
-        begun = np.searchsorted(first[order], windows[:, 2], side="right")
-        hit |= (windows[:, 0] == recording) & (begun > 0) & (reach[begun - 1] >= windows[:, 1])
-    return hit
-
-
-def read_windows(root: Path, paths):
-    """Rows (recording, first sample, last sample), int64 [N, 3], of the images at paths from root/windows.csv.
-
-    Recordings are numbered as their first images stand in paths. None where there is no such file; RequestError
-    where it cannot be read or lacks an image.
-    """
-    path = root / WINDOWS_FILE
-    if not path.is_file():
-        return None
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            known = {row["file"]: (row["recording"], int(row["first_sample"]), int(row["last_sample"]))
-                     for row in csv.DictReader(file)}
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        raise RequestError(f"{shown(path)} cannot be read ({type(error).__name__}: {error}); expected a table with "
-                           f"the columns {', '.join(WINDOW_COLUMNS)}. Write the folder again") from error
-    rows, numbers = [], {}
-    for name in (f"{path.parent.name}/{path.name}" for path in paths):
-        if name not in known:
-            raise RequestError(f"{shown(path)} does not list {shown(name)}, so what it shares with other images is "
-                               "unknown; add its row, or move the image out of the folder")
-        recording, first, last = known[name]
-        rows.append((numbers.setdefault(recording, len(numbers)), first, last))
-    return np.array(rows, dtype=np.int64)
-
-
 def digests(images) -> list[str]:
     """A name for each image of uint8 [N, C, H, W]: 16 hex digits of a SHA-256 over its pixels."""
     return [digest(image.tobytes()) for image in images.numpy()]
@@ -144,12 +103,19 @@ class Split:
     folders: UserFolders
     train: torch.Tensor        # [N] int64
     validation: torch.Tensor   # [M] int64
+    gap: int = 0               # images this far apart in file order may share samples, where no windows.csv says more
 
     @staticmethod
     def of(folders: UserFolders, config: DataConfig) -> "Split":
         share = config.validation_fraction
         windows = read_windows(folders.root, folders.paths)
-        return Split(folders, *split_blocks(folders.labels, (1.0 - share, share), config.gap, windows, folders.users))
+        parts = split_blocks(folders.labels, (1.0 - share, share), config.gap, windows, folders.users)
+        return Split(folders, *parts, config.gap)
+
+    @functools.cached_property
+    def windows(self):
+        """Windows of all images of the tree, [N, 3]: see `windows_of`."""
+        return windows_of(self.folders, self.gap)
 
     def train_images(self, indices):
         """indices: [B] int64 into the training part -> [B, C, H, W] float32 in [-1, 1]."""

@@ -1,6 +1,7 @@
 """Inception-v3 as the Fréchet inception distance defines it: TensorFlow's 2015 graph, and its weights."""
 
 import os
+import pickle
 from functools import partial
 from pathlib import Path
 
@@ -167,11 +168,17 @@ def find_inception_weights(weights_path: str | Path | None = None) -> Path | Non
     return cached if cached.is_file() else None
 
 
-def load_inception(weights_path: str | Path | None = None, *, download: bool = False) -> InceptionV3:
+def is_fid_weights(model) -> bool:
+    """Whether `load_inception` filled this network with the 2015 FID weights."""
+    return getattr(model, "weights_sha256", "").startswith(WEIGHTS_SHA256)
+
+
+def load_inception(weights_path: str | Path | None = None, *, download: bool = False, other: bool = False):
     """InceptionV3 with the FID weights, in eval mode, without gradients; the file is checked by its sha256.
 
     Searched as in find_inception_weights; nothing is fetched unless download is true, and then into torch
-    hub's cache. Raises RequestError where the weights are missing or are another file, RunError where the
+    hub's cache. other: take any weights of the same layout; what is computed with them is no FID (`is_fid_weights`).
+    Raises RequestError where the weights are missing, are another file or have another layout, RunError where the
     download fails.
     """
     path = find_inception_weights(weights_path)
@@ -180,11 +187,16 @@ def load_inception(weights_path: str | Path | None = None, *, download: bool = F
                            f"{WEIGHTS_NAME}, put it at {_cache_path()}, or allow the download.")
     path = path or _download()
     digest = file_sha256(path)
-    if not digest.startswith(WEIGHTS_SHA256):
+    if not digest.startswith(WEIGHTS_SHA256) and not other:
         raise RequestError(f"{path} has sha256 {digest[:16]}, expected {WEIGHTS_SHA256}: not the FID weights "
                            f"or an incomplete copy; replace it by {WEIGHTS_NAME}.")
     model = InceptionV3()
-    model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    try:
+        model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except (RuntimeError, ValueError, TypeError, AttributeError, EOFError, pickle.UnpicklingError) as problem:
+        reason = str(problem).splitlines()[0]
+        raise RequestError(f"{path} does not hold weights in the layout of {WEIGHTS_NAME} ({reason}); replace it.") from None
+    model.weights_sha256 = digest
     return model.eval().requires_grad_(False)
 
 

@@ -12,7 +12,8 @@ from mdgen.validation.metrics.precision_recall import density_coverage, precisio
 
 # Only the 2015 Inception weights make a Fréchet distance an FID: other features give figures of other names.
 NAMES = {EXTRACTOR: {"fd": f"fd_{EXTRACTOR}", "kd": f"kd_{EXTRACTOR}", "is": f"is_{EXTRACTOR}"},
-         "inception": {"fd": "fid", "kd": "kid", "is": "inception_score"}}
+         "inception": {"fd": "fid", "kd": "kid", "is": "inception_score"},
+         "inception_other": {"fd": "fd_inception_other", "kd": "kd_inception_other", "is": "is_inception_other"}}
 NEIGHBOURS = {"precision": 3, "recall": 3, "density": 5, "coverage": 5}   # k as their authors chose it
 IMAGES_PER_SPLIT = 100   # fewer in a split of the Inception Score measure their number rather than their variety
 

@@ -1,113 +1,179 @@
-"""Judge the generated images of a run: every number is taken twice, for them and for held-out real images.
+"""Judge generated images: every number is taken twice, for them and for held-out real images.
 
 References are the real training images: a perfect generator scores as the held-out images do.
 """
 
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from mdgen import __version__, distributed
-from mdgen.data.copies import INDEPENDENT_GAP
 from mdgen.data.image_axes import find_axes
 from mdgen.data.image_io import paint
+from mdgen.data.windows import independent
 from mdgen.files import digest
+from mdgen.models.inception import is_fid_weights
 from mdgen.runs.checkpoint import fingerprint
 from mdgen.runs.folder import RunFolder
 from mdgen.validation.cache import Cache
 from mdgen.validation.distribution import NAMES, distribution
-from mdgen.validation.image_measures import image_measures
+from mdgen.validation.image_facts import ImageFacts
 from mdgen.validation.image_sets import drawing_settings, read_sets
+from mdgen.validation.intervals import METHODS, distance_intervals, with_intervals
 from mdgen.validation.judges.features import EXTRACTOR, JudgedSet, judge_images
+from mdgen.validation.judges.identity_basis import identity_basis
 from mdgen.validation.judges.inception_features import inception_features
-from mdgen.validation.judges.siamese import train_siamese, user_signature
+from mdgen.validation.judges.siamese import embed, train_siamese
+from mdgen.validation.judges.trust import trust_in_classifier, trust_in_verification
+from mdgen.validation.judges.two_sample import two_sample
 from mdgen.validation.judges.usefulness import usefulness
 from mdgen.validation.judges.user_classifier import recognition, train_judge
 from mdgen.validation.memorization import originality
 from mdgen.validation.metrics.diversity import user_diversity
-from mdgen.validation.metrics.per_user import ratios
-from mdgen.validation.metrics.spectral_texture import FINE_CYCLES, user_fine_power
+from mdgen.validation.metrics.per_user import listed, ratios, user_means
+from mdgen.validation.metrics.spectral_texture import FINE_CYCLES
+from mdgen.validation.metrics.verification import verification
 from mdgen.validation.physics import physics
 from mdgen.validation.report.summary import summary
 from mdgen.validation.report.verdict import verdict
 from mdgen.validation.report.write import plain, write_report
-from mdgen.validation.statistical_tests import user_tests
+from mdgen.validation.statistical_tests import SIMPLE, user_tests
 
 __all__ = ["evaluate_samples", "judge_sets", "summary"]
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 SETS = "training", "held_out", "generated"
 INCEPTION_TRAINING = 400   # of the training images at most, evenly spaced: 11.4 GFLOP each
 
 
+class Judges(NamedTuple):
+    """The two networks that judge, and the keys under which they are kept."""
+
+    classifier: object
+    siamese: object
+    keys: dict
+
+
 def evaluate_samples(run: RunFolder, real_dir: Path, fake_dir: Path, report_dir: Path, *, device,
                      held_out_dir: Path | None = None, inception=None, resize: str = "pytorch-fid",
-                     thresholds: dict | None = None, progress=None, command: str = "") -> dict:
-    """Write report_dir/report.json, index.html and contact_sheet.png; returns what report.json holds.
+                     thresholds: dict | None = None, required=(), progress=None, command: str = "") -> dict:
+    """Write report_dir/report.json, index.html, contact_sheet.png, figures/ and tables/; returns what report.json holds.
 
-    real_dir, fake_dir, held_out_dir: see `read_sets`. inception: an InceptionV3 with the FID weights, or None for a
-    report without FID; resize: see `inception_features`. thresholds: see `verdict`.
+    real_dir, fake_dir, held_out_dir: see `read_sets`. inception: an InceptionV3 with its weights, or None for a report
+    without FID; resize: see `inception_features`. thresholds, required: see `verdict`.
     progress: called as progress(label, unit) -> callable(done, total). Judges are kept in RUN/report/judges, and what
     is slow to compute in RUN/report/cache, under a hash of all that it depends on.
     Raises RequestError where the folders do not fit the run or each other.
     """
     progress = progress or (lambda *label: None)
-    names, seed = run.users.names, run.config.seed
-    real_dir, fake_dir = Path(real_dir), Path(fake_dir)
+    real_dir, fake_dir, config = Path(real_dir), Path(fake_dir), run.config
     split, parts = read_sets(run, real_dir, fake_dir, held_out_dir, progress)
-    cache, judges = Cache(run.path / "report" / "cache"), run.path / "report" / "judges"
-    classifier, key = train_judge(split, run.config.evaluation, judges, seed=seed, device=device)
-    siamese, siamese_key = train_siamese(split, run.config.evaluation, judges, seed=seed, device=device)
-    judged = [judge_images(classifier, *part, device) for part in parts]
+    cache = Cache(run.path / "report" / "cache")
+    judges = trained_judges(run, split, device)
+    judged = [judged_by(judges, part, device) for part in parts]
+    axes, patches = find_axes(real_dir), (config.vae.down_factor,)
+    facts = [ImageFacts.of(s.images, axes, patches, cache) for s in judged]
     results = {
         "schema_version": SCHEMA_VERSION, "mdgen": __version__, "command": command,
-        "preset": run.config.preset, "seed": seed, "run": str(run.path),
+        "preset": config.preset, "seed": config.seed, "run": str(run.path),
         "real": str(real_dir), "held_out": str(held_out_dir or real_dir), "generated": str(fake_dir),
-        "drawn_with": drawing_settings(fake_dir), "users": names,
-        "hashes": {name: digest(s.images, s.users) for name, s in zip(SETS, judged)},
-        "extractors": {EXTRACTOR: {"key": key, "steps": run.config.evaluation.classifier_steps,
-                                   "features": judged[0].features.shape[1]},
-                       "siamese": {"key": siamese_key, "loss": run.config.evaluation.siamese_loss}},
-        **judge_sets(*judged, len(names), find_axes(real_dir)),
-        "verification": {"loss": run.config.evaluation.siamese_loss, **user_signature(siamese, *parts, device)}}
+        "drawn_with": drawing_settings(fake_dir), **described(judges, run, judged),
+        **judge_sets(*judged, len(run.users.names), axes, facts)}
+    results |= shown_images(judged, judges, patches, axes, facts, results["hashes"], run, cache, device, progress)
     if inception is not None:
-        extractor = {"weights": fingerprint(inception.state_dict()), "resize": resize}
-        results["extractors"]["inception"] = extractor
-        seen = inception_sets(inception, extractor, judged, run.users.colormap, cache, device, progress)
-        results["distribution"]["inception"] = distribution(*seen, len(names), NAMES["inception"])
-    results["usefulness"] = study(judged, run.config, results["hashes"], cache, device, progress)
+        add_inception(results, inception, resize, judged, run.users.colormap, cache, device, progress)
     results = plain(results)
-    results["verdict"] = verdict(results, thresholds)
+    results["verdict"] = verdict(results, thresholds, required)
     if distributed.is_main():
-        write_report(results, *judged, run.users.colormap, Path(report_dir))
+        write_report(results, *judged, run.users.colormap, Path(report_dir), axes=axes, log=run.path / "log.jsonl")
     return results
 
 
-def judge_sets(training: JudgedSet, held_out: JudgedSet, generated: JudgedSet, num_users: int, axes=None) -> dict:
-    """All figures, from the judge's view of the three sets: plain values, None where nothing can be said."""
+def trained_judges(run: RunFolder, split, device) -> Judges:
+    """Both judges of a run's real images, trained on the training part or kept from before."""
+    folder, evaluation, seed = run.path / "report" / "judges", run.config.evaluation, run.config.seed
+    classifier, key = train_judge(split, evaluation, folder, seed=seed, device=device)
+    siamese, siamese_key = train_siamese(split, evaluation, folder, seed=seed, device=device)
+    return Judges(classifier, siamese, {EXTRACTOR: key, "siamese": siamese_key})
+
+
+def judged_by(judges: Judges, part, device) -> JudgedSet:
+    """What both judges say of an ImageSet."""
+    return replace(judge_images(judges.classifier, part.folders, part.rows, device, part.windows),
+                   embeddings=embed(judges.siamese, part.folders, part.rows, device)[0])
+
+
+def described(judges: Judges, run: RunFolder, judged) -> dict:
+    """Users, hashes of the images, and the networks whose features are used."""
+    evaluation = run.config.evaluation
+    return {"users": run.users.names,
+            "hashes": {name: digest(s.images, s.users) for name, s in zip(SETS, judged) if s.images is not None},
+            "extractors": {EXTRACTOR: {"key": judges.keys[EXTRACTOR], "steps": evaluation.classifier_steps,
+                                       "features": judged[0].features.shape[1]},
+                           "siamese": {"key": judges.keys["siamese"], "loss": evaluation.siamese_loss}}}
+
+
+def judge_sets(training: JudgedSet, held_out: JudgedSet, generated: JudgedSet, num_users: int, axes=None,
+               facts=None) -> dict:
+    """All figures that need no network any more, from the judges' view of the three sets and the ImageFacts of each
+    (measured here where they are not given): plain values, None where nothing can be said.
+
+    Sets without images leave out what compares pixels.
+    """
     sets = training, held_out, generated
-    measures = {name: image_measures(s.images, axes) for name, s in zip(SETS, sets)}
-    return {"images": {name: len(s) for name, s in zip(SETS, sets)},
-            "recognition": {"held_out": recognition(held_out.probabilities, held_out.users),
-                            "generated": recognition(generated.probabilities, generated.users)},
-            "distribution": {EXTRACTOR: distribution(*sets, num_users, NAMES[EXTRACTOR])},
-            "diversity": {"features": diversity(*sets, num_users, "features"),
-                          "pixels": diversity(*sets, num_users, "images")},
-            "texture": texture(*sets, num_users),
-            "physics": physics(*sets, num_users, axes=axes, measures=measures),
-            "originality": originality(*sets),
-            "tests": user_tests(*sets, num_users, {
-                "torso": [found["torso_mean"] for found in measures.values()]})}
+    facts = facts or [ImageFacts.of(s.images, axes, ()) for s in sets]
+    fine, pixels = [f.fine_power for f in facts], all(s.images is not None for s in sets)
+    found = {
+        "images": {name: len(s) for name, s in zip(SETS, sets)},
+        "independent": {name: len(independent(s.windows)) for name, s in zip(SETS, sets)}, "methods": METHODS,
+        "recognition": {name: recognition(s.probabilities, s.users) for name, s in zip(SETS[1:], sets[1:])},
+        "verification": {name: verification(training.embeddings, training.users, s.embeddings, s.users)
+                         for name, s in zip(SETS[1:], sets[1:]) if s.embeddings is not None},
+        "distribution": {EXTRACTOR: distribution(*sets, num_users, NAMES[EXTRACTOR])},
+        "diversity": {"features": diversity(*sets, num_users, "features"),
+                      **({"pixels": diversity(*sets, num_users, "images")} if pixels else {})},
+        "texture": texture(*(user_means(f, s.users, num_users) for f, s in zip(fine, sets))),
+        "physics": physics(*sets, num_users, axes=axes, measures={n: f.measures for n, f in zip(SETS, facts)}),
+        "originality": originality(*sets) if pixels else None,
+        "tests": user_tests(*sets, num_users, {"torso": [f.measures["torso_mean"] for f in facts],
+                                               SIMPLE: [f.table() for f in facts]})}
+    with_intervals(found, *sets, num_users, fine[1:])
+    distance_intervals(found["distribution"][EXTRACTOR], NAMES[EXTRACTOR]["fd"], *sets)
+    trusted = {EXTRACTOR: trust_in_classifier(found["recognition"]["held_out"], num_users)}
+    if found["verification"]:
+        trusted["siamese"] = trust_in_verification(found["verification"]["held_out"])
+    return {**found, "judges": trusted}
 
 
-def study(judged, config, hashes: dict, cache: Cache, device, progress) -> dict | None:
-    """`usefulness`, once for these images and settings; None where no seeds are asked for."""
-    settings = {"steps": config.evaluation.usefulness_steps, "seeds": config.evaluation.usefulness_seeds}
-    if not settings["seeds"]:
-        return None
-    return cache.values("usefulness", digest(hashes, settings), lambda: usefulness(
-        *judged, int(judged[0].users.max()) + 1, **settings, device=device,
-        progress=progress("train identification models", "model")))
+def shown_images(judged, judges: Judges, patches, axes, facts, hashes: dict, run: RunFolder, cache: Cache, device,
+                 progress) -> dict:
+    """What networks find out by looking at images: two_sample, identity_basis and usefulness, each kept in the cache."""
+    training, held_out, generated = judged
+    num_users, evaluation, seed = len(run.users.names), run.config.evaluation, run.config.seed
+    gap = digest(training.windows)
+    found = {"two_sample": cache.values("two_sample", digest(hashes, gap, list(patches), seed), lambda: plain(two_sample(
+        training, generated, num_users, patches, seed=seed, device=device,
+        progress=progress("tell generated from real", "fold"))))}
+    measures = {name: f.measures for name, f in zip(SETS, facts)}
+    found["identity_basis"] = cache.values("identity_basis", digest(hashes, judges.keys), lambda: plain(identity_basis(
+        judges.classifier, training, held_out, generated, axes=axes, device=device, seed=seed, measures=measures)))
+    settings = {"steps": evaluation.usefulness_steps, "seeds": evaluation.usefulness_seeds}
+    found["usefulness"] = cache.values("usefulness", digest(hashes, settings), lambda: usefulness(
+        *judged, num_users, **settings, device=device,
+        progress=progress("train identification models", "model"))) if settings["seeds"] else None
+    return found
+
+
+def add_inception(results: dict, model, resize: str, judged, colormap, cache: Cache, device, progress) -> None:
+    """The distribution in Inception's features, under names of their own where its weights are not the FID's."""
+    name = "inception" if is_fid_weights(model) else "inception_other"
+    extractor = {"weights": fingerprint(model.state_dict()), "resize": resize}
+    results["extractors"][name] = extractor
+    seen = inception_sets(model, extractor, judged, colormap, cache, device, progress)
+    found = distribution(*seen, len(results["users"]), NAMES[name])
+    distance_intervals(found, NAMES[name]["fd"], *seen)
+    results["distribution"][name] = found
 
 
 def inception_sets(model, extractor: dict, judged, colormap: str | None, cache: Cache, device, progress) -> list:
@@ -128,17 +194,15 @@ def inception_sets(model, extractor: dict, judged, colormap: str | None, cache: 
 
 
 def diversity(training, held_out, generated, num_users: int, what: str) -> dict:
-    """Mean distance within a user over that of real training images; real pairs do not overlap in time."""
-    def spread(s, gap):
-        return user_diversity(getattr(s, what), s.users, num_users, s.positions, gap)
+    """Mean distance within a user over that of real training images; real pairs share no samples."""
+    of_training, of_held_out, of_generated = (
+        listed(user_diversity(getattr(s, what), s.users, num_users, s.windows))
+        for s in (training, held_out, generated))
+    return {"generated": ratios(of_generated, of_training), "held_out": ratios(of_held_out, of_training),
+            "training_distance": of_training}
 
-    reference = spread(training, INDEPENDENT_GAP)
-    return {"generated": ratios(spread(generated, 1), reference),
-            "held_out": ratios(spread(held_out, INDEPENDENT_GAP), reference), "training_distance": reference}
 
-
-def texture(training, held_out, generated, num_users: int) -> dict:
-    """Mean spectral power beyond 16 cycles per image over that of real training images."""
-    fine = [user_fine_power(s.images, s.users, num_users) for s in (training, held_out, generated)]
-    return {"cycles": FINE_CYCLES, "generated": ratios(fine[2], fine[0]),
-            "held_out": ratios(fine[1], fine[0]), "training_power": fine[0]}
+def texture(training, held_out, generated) -> dict:
+    """Mean spectral power beyond 16 cycles per image, of every user, over that of real training images."""
+    return {"cycles": FINE_CYCLES, "generated": ratios(generated, training), "held_out": ratios(held_out, training),
+            "training_power": training}

@@ -1,20 +1,31 @@
 """The three sets of images that an evaluation compares, read from their folders and checked against the run."""
 
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from mdgen.data.splits import Split
 from mdgen.data.user_folders import UserFolders, list_users
+from mdgen.data.windows import separate, windows_of
 from mdgen.errors import RequestError
 from mdgen.runs.draw import MANIFEST, read_manifest
 from mdgen.runs.folder import RunFolder, listing
 
 
+class ImageSet(NamedTuple):
+    """Images rows [N] int64 of a decoded tree, and the windows [M, 3] of all its images (`mdgen.data.windows`)."""
+
+    folders: UserFolders
+    rows: torch.Tensor
+    windows: np.ndarray
+
+
 def read_sets(run: RunFolder, real_dir: Path, fake_dir: Path, held_out_dir: Path | None = None,
               progress=lambda label: None):
-    """Decode the folders of an evaluation: the Split of the real images, and (tree, rows [N] int64 of it) of the
-    training, the held-out and the generated images.
+    """Decode the folders of an evaluation: the Split of the real images, and the ImageSets of the training, the
+    held-out and the generated images.
 
     real_dir: user folders, split as training split them; its held-out part is the ceiling unless held_out_dir names
     other recordings of the same users. fake_dir: generated user folders.
@@ -23,15 +34,16 @@ def read_sets(run: RunFolder, real_dir: Path, fake_dir: Path, held_out_dir: Path
     check_generated(fake_dir, run.users.names)            # before minutes are spent on the real ones
     if held_out_dir is None:
         split = read_split(run, real_dir, progress("read real images"))
-        held_out = split.folders, split.validation
+        held_out = ImageSet(split.folders, split.validation, split.windows)
     else:
         split = Split.of(read_real(run, real_dir, "--real", progress("read real images")), run.config.data)
         other = read_real(run, held_out_dir, "--held-out", progress("read held-out images"))
-        held_out = other, torch.arange(len(other))
-        refuse_seen(run, Split(other, split.train[:0], held_out[1]), "--held-out",
+        held_out = ImageSet(other, torch.arange(len(other)), windows_of(other, run.config.data.gap))
+        refuse_seen(run, Split(other, split.train[:0], held_out.rows), "--held-out",
                     run.users.training_images or split.training_digests())
     fake = read_tree(run, fake_dir, "--fake", progress("read generated images"))
-    return split, ((split.folders, split.train), held_out, (fake, torch.arange(len(fake))))
+    return split, (ImageSet(split.folders, split.train, split.windows), held_out,
+                   ImageSet(fake, torch.arange(len(fake)), separate(len(fake))))
 
 
 def read_split(run: RunFolder, real_dir: Path, progress=None) -> Split:

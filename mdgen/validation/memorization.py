@@ -3,7 +3,8 @@
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from mdgen.data.copies import INDEPENDENT_GAP, enough_held_out, near, pixel_distances, too_near
+from mdgen.data.copies import enough_held_out, near, pixel_distances, too_near
+from mdgen.data.windows import sharing
 
 
 def originality(training, held_out, generated) -> dict:
@@ -39,6 +40,5 @@ def originality(training, held_out, generated) -> dict:
 
 def moments(rows, training) -> int:
     """How many different moments of the recordings training rows stand for: overlapping windows count as one."""
-    places = sorted({(int(training.users[row]), int(training.positions[row])) for row in rows})
-    return sum(index == 0 or user != places[index - 1][0] or place - places[index - 1][1] >= INDEPENDENT_GAP
-               for index, (user, place) in enumerate(places))
+    windows = np.unique(training.windows[rows], axis=0)
+    return len(windows) - sum(bool(sharing(one[None], after[None])) for one, after in zip(windows, windows[1:]))

@@ -5,8 +5,8 @@ Every distance is divided by that between real images: without it measures of th
 
 import numpy as np
 
-from mdgen.data.copies import INDEPENDENT_GAP
 from mdgen.data.image_axes import ImageAxes
+from mdgen.data.windows import sharing
 from mdgen.validation.image_measures import CURVES, SHARE, SPECTRA, UNITS, VELOCITY, image_measures, not_measured
 from mdgen.validation.metrics.curve_distance import curve_distance
 from mdgen.validation.metrics.per_user import ratios, user_means
@@ -22,8 +22,8 @@ def physics(training, held_out, generated, num_users: int, *, axes: ImageAxes | 
     velocities in shares of the image's height, and the cadence unmeasured. measures: {"training", "held_out",
     "generated": `image_measures` with these axes}, where they are known already. Curves are
     compared by `curve_distance`, scalars by their absolute difference, spectra by the root-mean-square difference in
-    dB. Means are over at most `pairs` random pairs per user and kind; real pairs of one set and user lie
-    INDEPENDENT_GAP windows apart.
+    dB. Means are over at most `pairs` random pairs per user and kind; two windows of one set that share samples are no
+    pair.
     Returns {"velocity_unit", "curve_distance", "pairs", "not_measured": {name: reason}, "features": {name: None or
     {"unit", "within", "between": lists over users, "separability": between / within, "generated" and "held_out":
     {"to_user", "to_others", "spread"}}}} with ratios as {"overall", "per_user"}:
@@ -34,8 +34,7 @@ def physics(training, held_out, generated, num_users: int, *, axes: ImageAxes | 
     """
     sets = {"training": training, "held_out": held_out, "generated": generated}
     measures = measures or {name: image_measures(one.images, axes) for name, one in sets.items()}
-    gaps = {"training": INDEPENDENT_GAP, "held_out": INDEPENDENT_GAP, "generated": 1}
-    chosen = {name: random_pairs(one, training, num_users, gaps[name], pairs, np.random.default_rng([seed, k]))
+    chosen = {name: random_pairs(one, training, num_users, pairs, np.random.default_rng([seed, k]))
               for k, (name, one) in enumerate(sets.items())}
     unit, missing = "m/s" if axes else SHARE, not_measured(training.images.shape[-2:], axes)
     features = {}
@@ -47,17 +46,18 @@ def physics(training, held_out, generated, num_users: int, *, axes: ImageAxes | 
             "features": features}
 
 
-def random_pairs(one, training, num_users: int, gap: int, most: int, rng) -> dict:
+def random_pairs(one, training, num_users: int, most: int, rng) -> dict:
     """Pairs of rows that are compared, for every user at most `most`: {kind: list over users of [n, 2] int64}.
 
-    "itself": two images of the user in the set, at least gap places apart. "own", "others": an image of the user in
-    the set, and a training image of the same user or of another one.
+    "itself": two images of the user in the set that share no samples. "own", "others": an image of the user in the
+    set, and a training image of the same user or of another one.
     """
     pairs = {"itself": [], "own": [], "others": []}
     for user in range(num_users):
         rows = one.of_user(user)
-        first, second = (rows[index] for index in np.triu_indices(len(rows), k=1))
-        apart = np.abs(one.positions[first] - one.positions[second]) >= gap
+        places = np.triu_indices(len(rows), k=1)
+        first, second = (rows[index] for index in places)
+        apart = ~sharing(one.windows[rows], one.windows[rows])[places]
         kept = chosen_of(rng, np.count_nonzero(apart), most)
         pairs["itself"].append(np.stack([first[apart][kept], second[apart][kept]], axis=1))
         for kind, among in (("own", training.users == user), ("others", training.users != user)):

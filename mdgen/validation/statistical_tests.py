@@ -1,7 +1,7 @@
-"""Is one user's generated set distinguishable from the real one? Tests per user, corrected for their number.
+"""Is a generated set distinguishable from the real one? Permutation tests, pooled over users and for each of them.
 
 A small p says that there is a difference, not that it is large. A large p may only mean that there are few images.
-Real windows less than INDEPENDENT_GAP apart share samples, which would make any p too small: they are thinned first.
+Windows that share samples would make any p too small: only independent ones are tested.
 """
 
 import math
@@ -10,87 +10,105 @@ import numpy as np
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import hypergeom, rankdata
 
-from mdgen.data.copies import INDEPENDENT_GAP
+from mdgen.data.windows import independent
 from mdgen.validation.judges.features import EXTRACTOR, JudgedSet
 
 ALPHA = 0.05
 FEWEST = 2   # images on either side, below which nothing is tested
-MMD = f"mmd_{EXTRACTOR}"
+MMD, SIMPLE, RECOGNITION = f"mmd_{EXTRACTOR}", "mmd_simple_features", "recognition"
 
 
-def user_tests(training: JudgedSet, held_out: JudgedSet, generated: JudgedSet, num_users: int, scalars=None, *,
+def user_tests(training: JudgedSet, held_out: JudgedSet, generated: JudgedSet, num_users: int, quantities=None, *,
                permutations: int = 999, seed: int = 0) -> dict:
-    """Test every user's generated images against real ones, with Holm's correction over all users and tests.
+    """Test generated against training images: all users together, and each alone, with Holm's correction.
 
-    mmd_user_classifier: permutation test of the features (see `mmd_statistic`), generated against training.
-    recognition: Fisher's exact test, one-sided: are generated images recognised less often than held-out ones?
-    scalars: {name: (training [N], held_out [M], generated [L])} adds a two-sided rank-sum test of each quantity,
-    generated against training; values that are not finite are left out.
-    Recordings drift, so that real images of another minute may differ as well. The control shows it: the same test of
-    held-out against training images, with as many images as the generated set has in the test. `recognition` has no
-    control: it compares with held-out images already.
+    mmd_user_classifier: permutation test of the judge's features (see `mmd_statistic`).
+    quantities: {name: (training [N, D], held_out [M, D], generated [L, D])} adds a test of each: the same for D > 1, of
+    columns brought to deviation 1 over all sets, and a two-sided rank-sum test for D = 1. Rows that are not finite are
+    left out.
+    recognition: are generated images recognised less often than held-out ones? One-sided.
+    Of every set as many windows are taken as there are without shared samples. Labels are permuted within users. A
+    pooled statistic is the sum of the users' statistics, each scaled to have the same size under permutation whatever
+    its user's number of images. It sees what is too small in each user alone.
+    Recordings drift, so that real images of another minute may differ as well. The control shows it: the same tests of
+    held-out against training images. It has its own number of images, and is weak where they are few. `recognition`
+    has no control: it compares with held-out images already.
     permutations: the fewest; there are more where the smallest p could not survive the correction otherwise.
 
-    Returns {"tests": names, "per_user": [{test: {"p", "p_holm", "control_p", "control_p_holm", "n": [images tested,
-    images compared with]}}], "tested" and "rejected": {"test": count, "control": count}, "alpha", "permutations"}.
-    p is None where either side has fewer than two images. Raises ValueError if permutations is below 1.
+    Returns {"tests": names, "pooled": [{"test", "p", "p_holm", "control_p", "control_p_holm", "n", "n_control": [images
+    tested, images compared with]}], "per_user": [{test: the same without its name}], "tested" and "rejected": {"test":
+    count, "control": count} of the tests per user, "alpha", "permutations"}. p is None where either side of a user has
+    fewer than two images; the pooled test leaves such a user out. Raises ValueError if permutations is below 1.
     """
     if permutations < 1:
         raise ValueError(f"permutations is {permutations}; expected 1 or more")
-    sets, scalars = (training, held_out, generated), scalars or {}
-    permutations = max(permutations, math.ceil(2 * num_users * (2 + len(scalars)) / ALPHA))
-    quantities = {MMD: [s.features for s in sets],
-                  **{name: [np.asarray(v, dtype=np.float64)[:, None] for v in values]
-                     for name, values in scalars.items()}}
-    per_user = []
+    quantities = {MMD: [s.features for s in (training, held_out, generated)],
+                  **{name: standardised(values) for name, values in (quantities or {}).items()}}
+    permutations = max(permutations, math.ceil(2 * num_users * (1 + len(quantities)) / ALPHA))
+    kept = [independent(s.windows) for s in (training, held_out, generated)]
+    found = {name: [] for name in (*quantities, RECOGNITION)}
     for user in range(num_users):
         rng = np.random.default_rng([seed, user])
-        found = {name: compared(*usable(sets, values, user), mmd_statistic if name == MMD else rank_sum_statistic,
-                                permutations, rng) for name, values in quantities.items()}
-        found["recognition"] = recognition_test(held_out, generated, user)
-        per_user.append(found)
-    corrected = {key: correct(per_user, key) for key in ("p", "control_p")}
-    return {"tests": [*quantities, "recognition"], "per_user": per_user,
-            "tested": {"test": len(corrected["p"]), "control": len(corrected["control_p"])},
-            "rejected": {"test": sum(p <= ALPHA for p in corrected["p"]),
-                         "control": sum(p <= ALPHA for p in corrected["control_p"])},
-            "alpha": ALPHA, "permutations": permutations}
+        rows = [k[s.users[k] == user] for k, s in zip(kept, (training, held_out, generated))]
+        for name, values in quantities.items():
+            real, *samples = (v[r][np.isfinite(v[r]).all(axis=1)] for v, r in zip(values, rows))
+            found[name].append([permuted(sample, real, permutations, rng) for sample in samples[::-1]])
+        hits = [(s.probabilities[r].argmax(axis=1) == user)[:, None] for s, r in
+                ((generated, rows[2]), (held_out, rows[1]))]
+        found[RECOGNITION].append([missed(*hits, permutations, rng), None])
+    pooled = [{"test": name, **tested(sum_up([one for one, _ in users]), sum_up([other for _, other in users]))}
+              for name, users in found.items()]
+    per_user = [{name: tested(*found[name][user]) for name in found} for user in range(num_users)]
+    correct_all([{line["test"]: line} for line in pooled])
+    count = correct_all(per_user)
+    return {"tests": [*found], "pooled": pooled, "per_user": per_user, "alpha": ALPHA, "permutations": permutations,
+            "tested": {key: len(p) for key, p in count.items()},
+            "rejected": {key: sum(value <= ALPHA for value in p) for key, p in count.items()}}
 
 
-def usable(sets, values, user: int):
-    """Finite values [n, D] of one user for every set, in the order of their positions; the real sets thinned."""
-    picked = []
-    for judged, value, gap in zip(sets, values, (INDEPENDENT_GAP, INDEPENDENT_GAP, 1), strict=True):
-        rows = judged.of_user(user)
-        rows = rows[np.isfinite(value[rows]).all(axis=1)]
-        picked.append(value[rows[apart(judged.positions[rows], gap)]])
-    return picked
+def standardised(sets) -> list:
+    """Values [N] or [N, D] of every set as [N, D], each column over its deviation in all sets together."""
+    sets = [np.asarray(values, dtype=np.float64).reshape(len(values), -1) for values in sets]
+    deviation = np.nanstd(np.concatenate(sets), axis=0)
+    return [values / np.where(deviation > 0, deviation, 1) for values in sets]
 
 
-def apart(positions, gap: int):
-    """Indices of as many positions [n] as can be at least `gap` from each other, in ascending order of position."""
-    kept, last = [], -math.inf
-    for row in np.argsort(positions, kind="stable"):
-        if positions[row] - last >= gap:
-            kept.append(row)
-            last = positions[row]
-    return np.array(kept, dtype=np.int64)
+def permuted(sample, real, permutations: int, rng) -> dict:
+    """Statistics [1 + permutations] of values [n, D] against [m, D], the observed first, and their numbers."""
+    n = [len(sample), len(real)]
+    if min(n) < FEWEST:
+        return {"n": n, "statistics": None}
+    statistic = mmd_statistic if real.shape[1] > 1 else rank_sum_statistic
+    return {"n": n, "statistics": statistic(np.concatenate([sample, real]), relabellings(*n, permutations, rng))}
 
 
-def compared(training, held_out, generated, statistic, permutations: int, rng) -> dict:
-    """Generated and held-out values [n, D], cut to equal n, each tested against training: {"p", "control_p", "n"}."""
-    size = min(len(held_out), len(generated))
-    if min(size, len(training)) < FEWEST:
-        return {"p": None, "control_p": None, "n": [size, len(training)]}
-    members = relabellings(size, len(training), permutations, rng)
-    p, control_p = (permutation_p(statistic(np.concatenate([spread(sample, size), training]), members))
-                    for sample in (generated, held_out))
-    return {"p": p, "control_p": control_p, "n": [size, len(training)]}
+def missed(sample, other, permutations: int, rng) -> dict:
+    """As `permuted`: by how much a lower share of hits [n, 1] than of other hits [m, 1] there is."""
+    n = [len(sample), len(other)]
+    if min(n) < FEWEST:
+        return {"n": n, "statistics": None}
+    hits, members = np.concatenate([sample, other])[:, 0], relabellings(*n, permutations, rng)
+    return {"n": n, "statistics": n[0] * hits.mean() - members @ hits, "exact": fisher_less(
+        sample.sum(), n[0], other.sum(), n[1])}
 
 
-def spread(values, size: int):
-    """`size` rows, evenly spaced."""
-    return values[np.linspace(0, len(values) - 1, size).round().astype(int)]
+def sum_up(users: list) -> dict | None:
+    """The pooled statistics of all users that have any, each over its deviation under permutation."""
+    known = [one for one in users if one and one["statistics"] is not None]
+    if not known:
+        return None if users[0] is None else {"n": [0, 0], "statistics": None}
+    total = sum(one["statistics"] / (one["statistics"].std() or 1.0) for one in known)
+    return {"n": np.sum([one["n"] for one in known], axis=0).tolist(), "statistics": total}
+
+
+def tested(test: dict, control: dict | None) -> dict:
+    """p of a test and of its control, and the numbers of images of both."""
+    def p(found):
+        if found is None or found["statistics"] is None:
+            return None
+        return found.get("exact", permutation_p(found["statistics"]))
+
+    return {"p": p(test), "control_p": p(control), "n": test["n"], "n_control": control and control["n"]}
 
 
 def relabellings(first: int, second: int, permutations: int, rng):
@@ -127,16 +145,6 @@ def rank_sum_statistic(values, members):
     return np.abs(members @ ranks - members[0].sum() * (len(ranks) + 1) / 2)
 
 
-def recognition_test(held_out: JudgedSet, generated: JudgedSet, user: int) -> dict:
-    """Fisher's test of one user's generated images against the thinned held-out ones."""
-    hits = [judged.probabilities[rows].argmax(axis=1) == user for judged, rows in
-            ((generated, generated.of_user(user)), (held_out, held_out.of_user(user)))]
-    hits[1] = hits[1][apart(held_out.positions[held_out.of_user(user)], INDEPENDENT_GAP)]
-    n = [len(hit) for hit in hits]
-    p = fisher_less(hits[0].sum(), n[0], hits[1].sum(), n[1]) if min(n) >= FEWEST else None
-    return {"p": p, "control_p": None, "n": n}
-
-
 def fisher_less(hits: int, count: int, other_hits: int, other_count: int) -> float:
     """Fisher's exact p that hits of count is a lower rate than other_hits of other_count (Fisher 1935)."""
     return float(hypergeom.cdf(hits, count + other_count, hits + other_hits, count))
@@ -151,13 +159,15 @@ def holm(p):
     return adjusted
 
 
-def correct(per_user, key: str) -> list:
-    """Write <key>_holm beside every key in the results of all users; returns the adjusted p of those that have one."""
-    tests = [test for found in per_user for test in found.values()]
-    known = [test for test in tests if test[key] is not None]
-    adjusted = holm([test[key] for test in known]).tolist()
-    for test in tests:
-        test[f"{key}_holm"] = None
-    for test, p in zip(known, adjusted):
-        test[f"{key}_holm"] = p
-    return adjusted
+def correct_all(lines: list) -> dict:
+    """Write p_holm and control_p_holm beside every p of {name: test} dicts, corrected over all of them; returns the
+    adjusted p of those that have one, {"test": list, "control": list}."""
+    tests, found = [test for line in lines for test in line.values()], {}
+    for key, side in (("p", "test"), ("control_p", "control")):
+        known = [test for test in tests if test[key] is not None]
+        found[side] = holm([test[key] for test in known]).tolist()
+        for test in tests:
+            test[f"{key}_holm"] = None
+        for test, p in zip(known, found[side]):
+            test[f"{key}_holm"] = p
+    return found

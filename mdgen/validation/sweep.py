@@ -20,6 +20,7 @@ from mdgen.validation.image_sets import read_split, read_tree
 from mdgen.validation.judges.features import judge_images
 from mdgen.validation.judges.user_classifier import recognition, train_judge
 from mdgen.validation.memorization import originality
+from mdgen.validation.metrics.spectral_texture import user_fine_power
 from mdgen.validation.report.sweep_page import DISTANCE, FIGURES, render
 from mdgen.validation.report.write import plain, report_folder, to_json
 
@@ -53,7 +54,7 @@ def sweep(run: RunFolder, real_dir: Path, report_dir: Path, *, device, vary: str
     folders = {config: generated(at, Path(report_dir), per_user, device, progress) for config, at in runs.items()}
     judge, key = train_judge(split, run.config.evaluation, run.path / "report" / "judges", seed=run.config.seed,
                              device=device)
-    real = [judge_images(judge, split.folders, rows, device) for rows in (split.train, split.validation)]
+    real = [judge_images(judge, split.folders, rows, device, split.windows) for rows in (split.train, split.validation)]
     found = {config: judged(run, folder, judge, real, per_user, device) for config, folder in folders.items()}
     results = plain({"command": command, "run": str(run.path), "per_user": per_user, "judge": key,
                      "vary": vary, **summed(vary, asked, found)})
@@ -115,7 +116,8 @@ def judged(run: RunFolder, folder: Path, judge, real: list, per_user: int, devic
     fake = judge_images(judge, tree, torch.from_numpy(first), device)
     sets = *real, fake
     distance = compare(*sets, [min(len(s.of_user(user)) for s in sets) for user in users])["fd"]
-    spread, fine, copies = diversity(*sets, len(users), "features"), texture(*sets, len(users)), originality(*sets)
+    fine = texture(*(user_fine_power(s.images, s.users, len(users)) for s in sets))
+    spread, copies = diversity(*sets, len(users), "features"), originality(*sets)
 
     def figures(judged_set, side, floor, rate):
         return dict(zip(FIGURES, (recognition(judged_set.probabilities, judged_set.users)["accuracy"],

@@ -7,6 +7,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from mdgen.data.copies import CopyRate
+from mdgen.data.windows import window_places
 
 USERS, TRAIN, HELD_OUT = 3, 20, 8
 
@@ -25,7 +26,7 @@ def split_of(held_out=HELD_OUT):
     users = np.concatenate([np.repeat(np.arange(USERS), count) for count in (TRAIN, held_out)])
     rows = torch.arange(len(images)).split([USERS * TRAIN, USERS * held_out])
     return SimpleNamespace(folders=SimpleNamespace(images=torch.from_numpy(images)), train=rows[0], validation=rows[1],
-                           train_users=torch.from_numpy(users)[rows[0]],
+                           windows=window_places(users, 3), train_users=torch.from_numpy(users)[rows[0]],
                            validation_users=torch.from_numpy(users)[rows[1]])
 
 

@@ -3,8 +3,9 @@ import pytest
 import torch
 
 from mdgen.config import DataConfig
-from mdgen.data.splits import Split, block_sizes, overlapping, split_blocks
+from mdgen.data.splits import Split, block_sizes, split_blocks
 from mdgen.data.user_folders import UserFolders
+from mdgen.data.windows import overlapping
 from mdgen.errors import RequestError
 
 

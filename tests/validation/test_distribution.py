@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mdgen.data.windows import separate
 from mdgen.validation.distribution import distribution, scores
 from mdgen.validation.judges.features import JudgedSet
 
@@ -13,7 +14,7 @@ def judged(per_user, seed, num_users=4, shift=0.0):
     rng = np.random.default_rng(seed)
     users = np.repeat(np.arange(num_users), per_user)
     features = rng.normal(size=(len(users), 5)) + 3 * np.eye(num_users, 5)[users] + shift
-    return JudgedSet(np.zeros((len(users), 1, 2, 2), np.uint8), users, np.arange(len(users)), features,
+    return JudgedSet(np.zeros((len(users), 1, 2, 2), np.uint8), users, separate(len(users)), features,
                      np.eye(num_users)[users])
 
 

@@ -21,7 +21,8 @@ def images_of(rng, user, count):
 def judged(images, users, positions=None):
     features = images.reshape(len(images), -1)[:, ::3].astype(np.float64)
     positions = np.concatenate([np.arange(n) for n in np.bincount(users)]) if positions is None else positions
-    return JudgedSet(images, users, positions, features, np.eye(USERS)[users])
+    windows = np.stack([users, positions, positions + 3], axis=1)   # an image shares samples with the next three
+    return JudgedSet(images, users, windows, features, np.eye(USERS)[users])
 
 
 def real_set(seed, per_user=PER_USER):

@@ -7,6 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from mdgen.data.image_axes import ImageAxes
+from mdgen.data.windows import separate
 from mdgen.radar import Walker, draw_recording, walking_spectrogram
 from mdgen.radar.simulation import PROFILES
 from mdgen.validation.image_measures import UNITS, image_measures
@@ -19,13 +20,13 @@ COUNTS = {"training": 12, "held_out": 7, "generated": 7}
 
 
 def judged(images, users, positions=None):
-    positions = np.arange(len(users)) if positions is None else positions
-    return JudgedSet(images, users, positions, np.empty((len(users), 0)), np.empty((len(users), 0)))
+    windows = separate(len(users)) if positions is None else np.stack([users, positions, positions + 3], axis=1)
+    return JudgedSet(images, users, windows, np.empty((len(users), 0)), np.empty((len(users), 0)))
 
 
 @pytest.fixture(scope="module")
 def sets():
-    """Three sets of three simulated persons; windows of a real set lie 4 apart, generated ones 1."""
+    """Three sets of three simulated persons; no image shares samples with another."""
     made, chosen = {}, PROFILES["plain77"]
     for part, (name, count) in enumerate(COUNTS.items()):
         images = []
@@ -34,7 +35,7 @@ def sets():
                 own, options = draw_recording(chosen, walker, [part, user, k], (64, 64))
                 images.append(255 * walking_spectrogram(own, chosen.radar, **options).image[None])
         users = np.repeat(np.arange(3), count)
-        made[name] = judged(np.round(images).astype(np.uint8), users, (1 if part == 2 else 4) * np.arange(len(users)))
+        made[name] = judged(np.round(images).astype(np.uint8), users)
     return made
 
 
@@ -120,10 +121,10 @@ def test_without_axes_there_is_no_cadence_but_a_reason(sets):
 def test_windows_that_overlap_are_no_pair():
     users, positions = np.repeat([0, 1], 6), np.tile(np.arange(6), 2)
     one = judged(np.empty((12, 0)), users, positions)
-    found = random_pairs(one, one, 2, 4, 100, np.random.default_rng(0))
+    found = random_pairs(one, one, 2, 100, np.random.default_rng(0))
     assert sorted(map(tuple, found["itself"][1])) == [(6, 10), (6, 11), (7, 11)]
     assert len(found["others"][0]) == 36 and (users[found["others"][0]] == [0, 1]).all()
-    few = random_pairs(one, one, 2, 4, 10, np.random.default_rng(0))["others"][0]
+    few = random_pairs(one, one, 2, 10, np.random.default_rng(0))["others"][0]
     assert len(set(map(tuple, few))) == 10 and (users[few] == [0, 1]).all()
 
 

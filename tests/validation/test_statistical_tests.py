@@ -6,16 +6,15 @@ import numpy as np
 import pytest
 from scipy.stats import fisher_exact, kstest, mannwhitneyu
 
-from mdgen.data.copies import INDEPENDENT_GAP
 from mdgen.validation.judges.features import JudgedSet
 from mdgen.validation.statistical_tests import (
     MMD,
-    apart,
-    compared,
+    RECOGNITION,
     fisher_less,
     holm,
     mmd_statistic,
     permutation_p,
+    permuted,
     rank_sum_statistic,
     relabellings,
     user_tests,
@@ -24,19 +23,20 @@ from mdgen.validation.statistical_tests import (
 DIM = 4
 
 
-def judged(counts, seed, shift=0.0, hits=1.0, gap=INDEPENDENT_GAP):
-    """Features N(shift, 1), a share `hits` of every user recognised, positions `gap` apart."""
+def judged(counts, seed, shift=0.0, hits=1.0, shared=0):
+    """Features N(shift, 1), a share `hits` of every user recognised; a window shares samples with the next `shared`."""
     rng = np.random.default_rng(seed)
     users = np.repeat(np.arange(len(counts)), counts)
     taken_for = np.where(rng.random(len(users)) < hits, users, (users + 1) % len(counts))
-    return JudgedSet(np.zeros((len(users), 1, 1, 1), np.uint8), users, gap * np.arange(len(users)),
+    places = np.arange(len(users))
+    return JudgedSet(np.zeros((len(users), 1, 1, 1), np.uint8), users, np.stack([users, places, places + shared], axis=1),
                      rng.normal(size=(len(users), DIM)) + shift, np.eye(len(counts))[taken_for])
 
 
 def shuffled(judged_set, seed):
     order = np.random.default_rng(seed).permutation(len(judged_set))
     return JudgedSet(*(getattr(judged_set, name)[order] for name in
-                       ("images", "users", "positions", "features", "probabilities")))
+                       ("images", "users", "windows", "features", "probabilities")))
 
 
 @pytest.mark.parametrize("statistic, dim", [(mmd_statistic, DIM), (rank_sum_statistic, 1)])
@@ -118,13 +118,6 @@ def test_holm_rejects_what_its_own_step_down_rule_rejects():
     assert 0 < rejected.sum() < 30 and (holm(p) <= 0.05).tolist() == rejected.tolist()
 
 
-def test_kept_windows_are_apart_and_as_many_as_possible():
-    positions = np.array([9, 0, 1, 2, 3, 5, 4, 12])
-    assert positions[apart(positions, 4)].tolist() == [0, 4, 9]
-    assert positions[apart(positions, 1)].tolist() == sorted(positions)
-    assert len(apart(np.array([], int), 4)) == 0
-
-
 def test_equal_sets_pass_and_planted_faults_fail_where_they_were_planted():
     counts = [24] * 4
     training, held_out = judged(counts, 0), judged(counts, 1)
@@ -135,25 +128,52 @@ def test_equal_sets_pass_and_planted_faults_fail_where_they_were_planted():
     values[2][generated.of_user(3)] += 2
     values[0][:3] = np.nan
     found = user_tests(training, held_out, generated, 4, {"torso_row": values})
-    assert found["tests"] == [MMD, "torso_row", "recognition"]
+    assert found["tests"] == [MMD, "torso_row", RECOGNITION]
     failed = {(user, name) for user, tests in enumerate(found["per_user"]) for name, test in tests.items()
               if test["p_holm"] <= found["alpha"]}
-    assert failed == {(1, MMD), (2, "recognition"), (3, "torso_row")}
+    assert failed == {(1, MMD), (2, RECOGNITION), (3, "torso_row")}
     assert found["rejected"] == {"test": 3, "control": 0} and found["tested"] == {"test": 12, "control": 8}
     assert found["per_user"][0]["torso_row"]["n"] == [24, 21]
+    assert all(line["p_holm"] <= 0.01 for line in found["pooled"])          # one user of four is enough
+    assert all((line["control_p"] or 1) > 0.05 for line in found["pooled"])
     json.dumps(found, allow_nan=False)
+
+
+def test_what_is_too_small_in_each_user_is_seen_in_all_together():
+    counts = [10] * 12
+    found = user_tests(judged(counts, 0), judged(counts, 1), judged(counts, 2, shift=0.5), 12)
+    assert found["rejected"]["test"] == 0
+    pooled = found["pooled"][0]
+    assert pooled["test"] == MMD and pooled["p_holm"] < 0.01 < pooled["control_p"] and pooled["n"] == [120, 120]
+
+
+def test_a_pooled_p_is_uniform_where_nothing_differs():
+    p = [user_tests(judged([6, 9], 3 * k), judged([6, 9], 3 * k + 1), judged([6, 9], 3 * k + 2), 2, permutations=199,
+                    quantities={"wide": [np.random.default_rng([k, i]).normal(size=(15, 3)) for i in range(3)]})["pooled"]
+         for k in range(150)]
+    for test in (0, 1):
+        assert kstest([lines[test]["p"] for lines in p], "uniform").pvalue > 0.01
+
+
+def test_users_with_more_images_do_not_drown_the_others():
+    counts = [200, 10, 10]
+    generated = judged(counts, 2)
+    generated.features[generated.of_user(1)] += 2
+    found = user_tests(judged(counts, 0), judged(counts, 1), generated, 3)["pooled"][0]
+    assert found["p"] < 0.01
 
 
 def test_a_recording_that_drifts_fails_the_control_as_well():
     counts = [20] * 3
     found = user_tests(judged(counts, 0), judged(counts, 1, shift=2.0), judged(counts, 2, shift=2.0), 3)
     assert found["rejected"]["control"] == 3 and found["rejected"]["test"] == 3
+    assert found["pooled"][0]["control_p_holm"] < 0.01
 
 
-def test_overlapping_windows_do_not_count_twice():
-    training, held_out = judged([40, 40], 0, gap=1), judged([13, 13], 1, gap=1)
-    found = user_tests(training, held_out, judged([30, 30], 2, gap=1), 2)["per_user"][0]
-    assert found[MMD]["n"] == [4, 10] and found["recognition"]["n"] == [30, 4]
+def test_windows_that_share_samples_do_not_count_twice():
+    sets = judged([40, 40], 0, shared=3), judged([13, 13], 1, shared=3), judged([30, 30], 2)
+    found = user_tests(*sets, 2)["per_user"][0]
+    assert found[MMD]["n"] == [30, 10] and found[MMD]["n_control"] == [4, 10] and found[RECOGNITION]["n"] == [30, 4]
 
 
 def test_order_of_rows_changes_nothing_and_the_seed_decides():
@@ -169,11 +189,14 @@ def test_many_tests_get_the_permutations_that_a_rejection_needs():
 
 
 def test_too_few_images_are_not_tested():
-    found = user_tests(judged([9, 9], 0), judged([9, 1], 1), judged([9, 9], 2), 2)
-    assert found["per_user"][1] == {name: {"p": None, "control_p": None, "p_holm": None, "control_p_holm": None,
-                                           "n": n} for name, n in ((MMD, [1, 9]), ("recognition", [9, 1]))}
+    found = user_tests(judged([9, 9], 0), judged([9, 1], 1), judged([9, 1], 2), 2)
+    assert {name: (test["p"], test["control_p"]) for name, test in found["per_user"][1].items()} == {
+        MMD: (None, None), RECOGNITION: (None, None)}
+    assert found["per_user"][1][MMD]["n"] == [1, 9] and found["pooled"][0]["n"] == [9, 9]
     assert found["tested"] == {"test": 2, "control": 1}
-    assert compared(np.zeros((3, 2)), np.zeros((3, 2)), np.zeros((3, 2)), mmd_statistic, 99,
-                    np.random.default_rng(0))["p"] == 1.0        # equal images are no evidence
+    same = permuted(np.zeros((3, 2)), np.zeros((3, 2)), 99, np.random.default_rng(0))
+    assert permutation_p(same["statistics"]) == 1.0        # equal images are no evidence
+    nobody = user_tests(judged([1], 0), judged([1], 1), judged([1], 2), 1)["pooled"]
+    assert [line["p"] for line in nobody] == [None, None]
     with pytest.raises(ValueError):
         user_tests(judged([9], 0), judged([9], 1), judged([9], 2), 1, permutations=0)

@@ -66,7 +66,8 @@ def check_against_report(path, results):
     run, row = RunFolder.open(path), results["rows"][3]
     split, sets = read_sets(run, run.users.data_dir, Path(row["folder"]), progress=lambda *label: None)
     judge, key = train_judge(split, run.config.evaluation, path / "report" / "judges", seed=0, device="cpu")
-    report = judge_sets(*(judge_images(judge, *part, "cpu") for part in sets), 3, find_axes(run.users.data_dir))
+    report = judge_sets(*(judge_images(judge, one.folders, one.rows, "cpu", one.windows) for one in sets), 3,
+                        find_axes(run.users.data_dir))
     distance = report["distribution"]["user_classifier"]["fd_user_classifier"]["against_training"]
     for side, values, floor, copies in (("generated", row, "generated", "copy_rate"),
                                         ("held_out", results["held_out"], "floor", "held_out_rate")):

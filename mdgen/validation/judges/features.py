@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 import torch
 
+from mdgen.data.windows import separate
+
 EXTRACTOR = "user_classifier"   # ends the name of a metric that is computed in this judge's features
 
 
@@ -12,15 +14,17 @@ EXTRACTOR = "user_classifier"   # ends the name of a metric that is computed in 
 class JudgedSet:
     """A set of images with what the judge says about them; rows of one user stand in file order.
 
-    images: uint8 [N, C, H, W]; users, positions: [N] int64, the wanted user and the place in the folder;
-    features [N, D] and probabilities [N, K]: float64.
+    images: uint8 [N, C, H, W]; users: [N] int64, the wanted user; windows: [N, 3] int64, what of which recording an
+    image shows (`mdgen.data.windows`); features [N, D] and probabilities [N, K]: float64; embeddings [N, E] float64: the
+    Siamese judge's, where it was asked. images is None of a reference, which keeps statistics alone.
     """
 
-    images: np.ndarray
+    images: np.ndarray | None
     users: np.ndarray
-    positions: np.ndarray
+    windows: np.ndarray
     features: np.ndarray
     probabilities: np.ndarray
+    embeddings: np.ndarray | None = None
 
     def __len__(self):
         return len(self.users)
@@ -31,13 +35,15 @@ class JudgedSet:
 
     def rows(self, rows):
         """The set of some rows alone."""
-        return JudgedSet(*(getattr(self, part.name)[rows] for part in fields(self)))
+        values = (getattr(self, part.name) for part in fields(self))
+        return JudgedSet(*(value if value is None else value[rows] for value in values))
 
 
-def judge_images(judge, folders, indices, device, batch_size: int = 64) -> JudgedSet:
+def judge_images(judge, folders, indices, device, windows=None, batch_size: int = 64) -> JudgedSet:
     """Show the judge some images of a decoded tree.
 
-    judge: a UserClassifier in evaluation mode on `device`; folders: UserFolders; indices: [N] int64.
+    judge: a UserClassifier in evaluation mode on `device`; folders: UserFolders; indices: [N] int64; windows: of all
+    images of the tree, [M, 3]; None where each is a recording of its own.
     """
     features, probabilities = [], []
     with torch.inference_mode():
@@ -45,7 +51,8 @@ def judge_images(judge, folders, indices, device, batch_size: int = 64) -> Judge
             h = judge.features(folders.floats(batch).to(device))              # [B, D]
             features.append(h.double().cpu())
             probabilities.append(judge.head(h).double().softmax(dim=1).cpu())  # [B, K]
-    return JudgedSet(folders.images[indices].numpy(), folders.labels[indices].numpy(), indices.numpy(),
+    windows = separate(len(indices)) if windows is None else windows[indices.numpy()]
+    return JudgedSet(folders.images[indices].numpy(), folders.labels[indices].numpy(), windows,
                      torch.cat(features).numpy(), torch.cat(probabilities).numpy())
 
 

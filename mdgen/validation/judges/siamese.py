@@ -11,7 +11,6 @@ import torch
 
 from mdgen import distributed
 from mdgen.config import EvaluationConfig
-from mdgen.data.copies import INDEPENDENT_GAP
 from mdgen.data.splits import Split
 from mdgen.data.transforms import augment
 from mdgen.losses.metric_learning import (
@@ -28,6 +27,7 @@ from mdgen.validation.metrics.verification import verification
 
 SIAMESE_VERSION = 1   # raise it when the judge's network or training changes: it is then trained anew
 USERS, IMAGES = 8, 4    # of a batch: so many users with so many images each
+SPREAD = 4              # places of a recording between images of a batch: closer windows overlap as a rule
 LEARNING_RATE = 2e-3
 LOSSES = {"contrastive": lambda embeddings, users: contrastive_loss(*batch_pairs(embeddings, users)),
           "triplet": lambda embeddings, users: triplet_loss(*semi_hard_triplets(embeddings, users)),
@@ -65,10 +65,10 @@ def spread_places(count: int, chosen: int, generator):
     """`chosen` random places among `count` images of a recording, far from each other: int64 [chosen].
 
     Neighbouring windows overlap and are alike by construction, which would teach nothing about a user. So each place
-    lies in a stretch of its own, INDEPENDENT_GAP from the next where that is possible. Places repeat if count < chosen.
+    lies in a stretch of its own, SPREAD from the next where that is possible. Places repeat if count < chosen.
     """
     start = torch.randint(count, (1,), generator=generator, device=generator.device)
-    free = max(count // chosen - INDEPENDENT_GAP + 1, 1)
+    free = max(count // chosen - SPREAD + 1, 1)
     jitter = torch.randint(free, (chosen,), generator=generator, device=generator.device)
     return ((start + jitter).cpu() + torch.arange(chosen) * count // chosen) % count
 
@@ -99,13 +99,3 @@ def train_siamese(split: Split, config: EvaluationConfig, folder: Path, *, seed:
     share = max(2, users // distributed.world_size())   # the key knows no processes
     return train_kept(make_task, Path(folder) / key, steps=config.siamese_steps, batch_size=share,
                       learning_rate=LEARNING_RATE, seed=seed, device=device), key
-
-
-def user_signature(network, training, held_out, generated, device) -> dict:
-    """`verification` of held-out and of generated images against the training images: {"held_out", "generated"}.
-
-    network: of `train_siamese`; the sets: (UserFolders, indices) each.
-    """
-    gallery = embed(network, *training, device)
-    return {"held_out": verification(*gallery, *embed(network, *held_out, device)),
-            "generated": verification(*gallery, *embed(network, *generated, device))}

@@ -102,17 +102,24 @@ def feasible(sizes, counts) -> list:
     return [size for size in sizes if size is None or size <= counts.min() and size < counts.max()]
 
 
-def train_classifier(parts: list[JudgedSet], num_users: int, *, steps: int, seed: int, device):
+def augmented(images, generator):
+    """uint8 [B, C, H, W] as the small classifiers are shown it in training."""
+    return augment(to_floats(images), generator, **AUGMENTATION)
+
+
+def train_classifier(parts: list[JudgedSet], num_users: int, *, steps: int, seed: int, device, prepare=augmented):
     """A small UserClassifier trained on an equal share of each batch from every part, in evaluation mode.
 
-    AdamW, warm-up and cosine; everything random comes from `seed`.
+    parts: with images and users each. prepare(images, generator): uint8 [B, C, H, W] on `device` -> what the network
+    is shown, [B, C', H', W']. AdamW, warm-up and cosine; everything random comes from `seed`.
     """
     rng, share = np.random.default_rng(seed), BATCH_SIZE // len(parts)
     rows = [epochs(rng, len(part.users), steps * share).reshape(steps, share) for part in parts]
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng():
         torch.manual_seed(seed)   # initial weights, dropout
-        network = UserClassifier(parts[0].images.shape[1], num_users, WIDTH).to(device)
+        shown = prepare(torch.from_numpy(parts[0].images[:1]), torch.Generator())
+        network = UserClassifier(shown.shape[1], num_users, WIDTH).to(device)
         optimizer = torch.optim.AdamW(network.parameters(), betas=(0.9, 0.99), weight_decay=WEIGHT_DECAY)
         for step in range(steps):
             rate = learning_rate(step, peak=PEAK_RATE, warmup_steps=min(WARMUP_STEPS, steps), total_steps=steps)
@@ -121,8 +128,7 @@ def train_classifier(parts: list[JudgedSet], num_users: int, *, steps: int, seed
             batch = [(part.images[r[step]], part.users[r[step]]) for part, r in zip(parts, rows)]
             images = torch.from_numpy(np.concatenate([images for images, _ in batch])).to(device)   # [B, C, H, W]
             users = torch.from_numpy(np.concatenate([users for _, users in batch])).to(device)
-            images = augment(to_floats(images), generator, **AUGMENTATION)
-            loss = F.cross_entropy(network(images), users)
+            loss = F.cross_entropy(network(prepare(images, generator)), users)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()

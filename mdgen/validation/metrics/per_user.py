@@ -10,6 +10,11 @@ def known_mean(values) -> float | None:
     return float(values.mean()) if len(values) else None
 
 
+def listed(values) -> list:
+    """Values [N] as floats, None for NaN."""
+    return [None if np.isnan(value) else float(value) for value in values]
+
+
 def user_means(values, users, num_users: int) -> list:
     """`known_mean` of every user's values: values [N], users [N] -> num_users floats or None."""
     values = np.asarray(values)

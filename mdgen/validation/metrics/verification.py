@@ -8,6 +8,7 @@ from mdgen.validation.metrics.checked_features import strips
 
 ROWS_AT_ONCE = 256   # probes; bounds the memory to that many rows of distances
 CHART_POINTS = 100
+THRESHOLDS = 400     # of the curves of bootstrap samples
 
 
 def verification(gallery, gallery_users, probes, probe_users) -> dict:
@@ -57,6 +58,22 @@ def _figures(gallery, gallery_users, probes, probe_users):
             "genuine_distance": float(genuine.mean()),
             "impostor_distance": float(impostors.sum() / (len(probes) * len(gallery) - len(genuine))),
             "prototype_distance": float(own.mean()), "prototype_margin": float(margin.mean())}, curve
+
+
+def resampled_errors(gallery, gallery_users, probes, probe_users, weights, thresholds: int = THRESHOLDS) -> dict:
+    """{"eer", "auc": [R]} of bootstrap samples of the probes: weights [R, N] say how often each probe is drawn.
+
+    The curve is taken at the quantiles of the genuine distances, where its corners lie: its rates are sums over probes,
+    so that no distance is sorted again.
+    """
+    distances, same = cdist(probes, gallery), probe_users[:, None] == gallery_users
+    places = np.unique(np.quantile(distances[same], np.linspace(0, 1, thresholds)))
+    counts = [np.stack([np.searchsorted(np.sort(row[kind]), places, side="right")
+                        for row, kind in zip(distances, kinds)]) for kinds in (~same, same)]       # [N, T] each
+    rates = [np.concatenate([np.zeros((len(weights), 1)), weights @ count / (weights @ kinds.sum(axis=1))[:, None],
+                             np.ones((len(weights), 1))], axis=1) for count, kinds in zip(counts, (~same, same))]
+    pairs = list(zip(*rates))
+    return {"eer": [equal_error_rate(*pair) for pair in pairs], "auc": [area(*pair) for pair in pairs]}
 
 
 def prototype_distances(gallery, gallery_users, probes, probe_users):

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from mdgen.models.classifier import UserClassifier
+from mdgen.data.windows import separate
 from mdgen.validation.judges.features import judge_images, per_user_subsets
 
 
@@ -30,7 +31,9 @@ def test_features_and_probabilities_are_the_network_s_own_in_order(judged):
         np.testing.assert_allclose(found.features, judge.features(images).double(), atol=1e-5)
         np.testing.assert_allclose(found.probabilities, judge(images).softmax(dim=1).double(), atol=1e-5)
     assert found.features.dtype == found.probabilities.dtype == np.float64
-    assert found.users.tolist() == [1, 0, 2, 1, 0] and found.positions.tolist() == indices.tolist()
+    assert found.users.tolist() == [1, 0, 2, 1, 0] and found.windows.tolist() == separate(5).tolist()
+    windows = np.arange(36).reshape(12, 3)
+    assert judge_images(judge, folders, indices, "cpu", windows).windows.tolist() == windows[[7, 2, 11, 4, 3]].tolist()
     assert found.of_user(0).tolist() == [1, 4] and len(found) == 5
     np.testing.assert_array_equal(found.images, folders.images[indices].numpy())
 

@@ -11,7 +11,8 @@ from mdgen.data.copies import INDEPENDENT_GAP
 from mdgen.data.splits import Split
 from mdgen.errors import RequestError
 from mdgen.training.log import read_log
-from mdgen.validation.judges.siamese import LOSSES, embed, siamese_key, spread_places, train_siamese, user_signature
+from mdgen.validation.metrics.verification import verification
+from mdgen.validation.judges.siamese import LOSSES, embed, siamese_key, spread_places, train_siamese
 
 CPU = torch.device("cpu")
 SETTINGS = {"siamese_steps": 40}
@@ -31,8 +32,9 @@ def test_every_loss_teaches_who_is_who(loss, folder, stripes):
     """Held-out walkers are verified, and two users whose generated images were exchanged are found out."""
     split, generated = split_of(stripes()), stripes(seed=1, rows=(6, 22, 14))
     network, key = train_siamese(split, EvaluationConfig(siamese_loss=loss, **SETTINGS), folder, seed=0, device=CPU)
-    found = user_signature(network, (split.folders, split.train), (split.folders, split.validation),
-                           (generated, torch.arange(len(generated))), CPU)
+    gallery = embed(network, split.folders, split.train, CPU)
+    found = {name: verification(*gallery, *embed(network, tree, rows, CPU)) for name, tree, rows in (
+        ("held_out", split.folders, split.validation), ("generated", generated, torch.arange(len(generated))))}
     assert found["held_out"]["eer"] < 0.02 and found["held_out"]["rank1"] == 1
     assert found["generated"]["rank1_per_user"] == [1, 0, 0]
     margins = found["generated"]["prototype_margin_per_user"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mdgen.validation.metrics.diversity import MOST_IMAGES, mean_pair_distance, user_diversity
+from mdgen.validation.metrics.diversity import MOST_IMAGES, user_diversity
 from mdgen.validation.metrics.spectral_texture import fine_power, user_fine_power
 
 
@@ -12,35 +12,49 @@ def wave(cycles_down, cycles_across, size=64, amplitude=1.0):
     return amplitude * np.cos(2 * np.pi * (cycles_down * rows + cycles_across * columns))[None]
 
 
+def one_user(vectors, **more):
+    return user_diversity(vectors, np.zeros(len(vectors), int), 1, **more)[0]
+
+
 def test_gaussian_vectors_lie_root_two_deviations_apart():
     vectors = np.random.default_rng(0).normal(scale=3.0, size=(40, 5000))
-    assert mean_pair_distance(vectors) == pytest.approx(3 * np.sqrt(2), rel=0.01)
+    assert one_user(vectors) == pytest.approx(3 * np.sqrt(2), rel=0.01)
 
 
 def test_one_image_again_and_again_has_no_diversity():
-    assert mean_pair_distance(np.repeat(np.random.default_rng(0).normal(size=(1, 3, 8, 8)), 6, axis=0)) == 0.0
+    assert one_user(np.repeat(np.random.default_rng(0).normal(size=(1, 3, 8, 8)), 6, axis=0)) == 0.0
 
 
-def test_close_pairs_are_left_out():
-    values = np.array([0.0, 1.0, 10.0, 11.0])[:, None]
-    assert mean_pair_distance(values, positions=[0, 1, 4, 5], min_gap=4) == pytest.approx((10 + 11 + 10) / 3)
-    assert mean_pair_distance(values, positions=[0, 1, 4, 5]) == pytest.approx((1 + 10 + 11 + 9 + 10 + 1) / 6)
+def test_pairs_that_share_samples_are_left_out():
+    values, windows = np.array([0.0, 1.0, 10.0, 11.0])[:, None], np.array([[0, p, p + 3] for p in (0, 1, 4, 5)])
+    assert one_user(values, windows=windows) == pytest.approx((10 + 11 + 10) / 3)
+    assert one_user(values) == pytest.approx((1 + 10 + 11 + 9 + 10 + 1) / 6)
 
 
 def test_without_a_pair_nothing_is_claimed():
-    assert mean_pair_distance(np.ones((1, 4))) is None
-    assert mean_pair_distance(np.ones((3, 4)), positions=[5, 6, 7], min_gap=4) is None
+    assert np.isnan(one_user(np.ones((1, 4))))
+    assert np.isnan(one_user(np.ones((3, 4)), windows=np.array([[0, p, p + 3] for p in (5, 6, 7)])))
 
 
 def test_many_images_are_represented_by_a_spread_of_them():
     drift = np.linspace(0, 1, 10 * MOST_IMAGES)[:, None]      # mean distance of two uniform points is a third
-    assert mean_pair_distance(drift) == pytest.approx(1 / 3, rel=0.02)
+    assert one_user(drift) == pytest.approx(1 / 3, rel=0.02)
 
 
 def test_distances_stay_within_users():
     users = np.repeat([0, 1], 3)
     vectors = np.array([0, 1, 2, 100, 100, 100.0])[:, None]
-    assert user_diversity(vectors, users, 3, np.arange(6)) == [pytest.approx(4 / 3), 0.0, None]
+    np.testing.assert_allclose(user_diversity(vectors, users, 3), [4 / 3, 0.0, np.nan])
+
+
+def test_a_replicate_is_the_mean_over_pairs_of_different_images():
+    vectors, users = np.random.default_rng(1).normal(size=(7, 3)), np.array([0, 0, 0, 0, 1, 1, 1])
+    weights = np.array([[1.0] * 7, [2, 1, 0, 3, 0, 0, 2]])
+    found = user_diversity(vectors, users, 2, weights=weights)
+    np.testing.assert_allclose(found[0], user_diversity(vectors, users, 2))
+    drawn = [0, 0, 1, 3, 3, 3]                                     # of user 0 in the second replicate
+    pairs = [np.sqrt(((vectors[i] - vectors[j]) ** 2).mean()) for i in drawn for j in drawn if i != j]
+    assert found[1, 0] == pytest.approx(np.mean(pairs)) and np.isnan(found[1, 1])   # of user 1 only one image
 
 
 def test_a_wave_counts_as_fine_from_its_cycles_per_image():

@@ -31,7 +31,7 @@ def judged_set(per_user, seed, size=48):
     features = rng.normal(size=(len(users), 6)) + users[:, None]
     probabilities = rng.dirichlet(np.ones(3), size=len(users)) * 0.3 + 0.7 * np.eye(3)[users]
     images = rng.integers(0, 256, (len(users), 1, size, size), dtype=np.uint8)
-    return JudgedSet(images, users, np.arange(len(users)), features, probabilities)
+    return JudgedSet(images, users, separate(len(users)), features, probabilities)
 
 
 def made_results(training, held_out, generated, study=None):

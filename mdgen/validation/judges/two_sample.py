@@ -1,0 +1,215 @@
+"""Can a network tell generated from real images? The classifier two-sample test (Lopez-Paz & Oquab 2017).
+
+A network learns to tell two sets apart on a part of both and is asked about the rest. Where it cannot do better than
+guess, nothing that it can learn distinguishes them.
+"""
+
+import itertools
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from mdgen.data.windows import overlapping
+from mdgen.errors import RequestError
+from mdgen.validation.judges.usefulness import train_classifier
+from mdgen.validation.metrics.bootstrap import percentiles, resampled
+from mdgen.validation.metrics.simple_features import area_under_curve, simple_features
+
+STEPS = 200        # of 32 images for every fold; at 64 x 64 pixels a fold is 0.16 TFLOP
+VIEW = 64          # pixels: the network sees larger images whole, shrunk to it, and in pieces of it
+GRAIN = 16         # columns: pieces and shifts are multiples of it, so that the grid of a decoder's patches stays in place
+MOST_PIECES = 16   # of a larger image that is judged
+FOLDS, FEWEST = 4, 20   # images of either side, below which the report says nothing
+
+
+class TwoSample(NamedTuple):
+    """Area under the ROC curve, 0.5 where images cannot be told apart, 1 where always; its 95 % interval (low, high)."""
+
+    auc: float
+    interval: tuple[float, float]
+
+
+class Told(NamedTuple):
+    """What `tell_apart` finds: the area and its interval, and of every image the out-of-fold probability that it is
+    of the second set, [N] and [M] float64."""
+
+    result: TwoSample
+    first: np.ndarray
+    second: np.ndarray
+
+
+def classifier_two_sample(real, generated, *, blocks=None, folds: int = FOLDS, seed: int = 0) -> TwoSample:
+    """How well a network trained on real and generated images tells others of them apart: `TwoSample`.
+
+    real [N, C, H, W], generated [M, C, H, W]: uint8, of one size. blocks: [N] int, of the real images; those of one
+    block are never in two folds (windows of a recording that share samples would be known again). By default every
+    image is a block. For each of the folds, a `UserClassifier` of width 16 is trained on the others, half of each batch
+    real, and gives the images of the fold a probability of being generated. The area is the mean of those within the
+    folds, weighted by their pairs; its interval comes from resampling blocks and generated images (500 times), the
+    networks held fixed. It shows whether sets differ, not how much it matters.
+    Raises RequestError for fewer blocks or generated images than folds, ValueError for other arrays.
+    """
+    return tell_apart(real, generated, blocks=blocks, folds=folds, seed=seed).result
+
+
+def tell_apart(real, generated, *, blocks=None, other_blocks=None, folds: int = FOLDS, seed: int = 0, device="cpu",
+               progress=None) -> Told:
+    """`classifier_two_sample` with blocks on both sides, the scores of all images, and a device.
+
+    progress: called with (done, total) folds.
+    """
+    sets = [np.asarray(real), np.asarray(generated)]
+    if any(s.dtype != np.uint8 or s.ndim != 4 or s.shape[1:] != sets[0].shape[1:] for s in sets):
+        raise ValueError(f"images {', '.join(f'{s.dtype} {s.shape}' for s in sets)}: need uint8 [N, C, H, W] of one size")
+    units = [np.arange(len(s)) if b is None else np.asarray(b) for s, b in zip(sets, (blocks, other_blocks))]
+    rng = np.random.default_rng(seed)
+    fold_of = [deal(unit, folds, rng) for unit in units]
+    scores = [np.empty(len(s)) for s in sets]
+    for fold in range(folds):
+        parts = [SimpleNamespace(images=s[of != fold], users=np.full((of != fold).sum(), side))
+                 for side, (s, of) in enumerate(zip(sets, fold_of))]
+        network = train_classifier(parts, 2, steps=STEPS, seed=seed * folds + fold, device=device, prepare=moved_view)
+        for score, s, of in zip(scores, sets, fold_of):
+            score[of == fold] = probabilities(network, s[of == fold], device)
+        if progress:
+            progress(fold + 1, folds)
+    return Told(area_with_interval(scores, units, fold_of), *scores)
+
+
+def deal(units, folds: int, rng):
+    """The fold [N] of every image: units [N] are dealt in random order, each to the fold with fewest images."""
+    names, of, counts = np.unique(units, return_inverse=True, return_counts=True)
+    if not 2 <= folds <= len(names):
+        raise RequestError(f"{len(names)} blocks in {folds} folds; expected 2 folds or more and at least a block for each: "
+                           "add images, or ask for fewer folds")
+    home, size = np.empty(len(names), np.int64), np.zeros(folds, np.int64)
+    for unit in rng.permutation(len(names)):
+        home[unit] = size.argmin()
+        size[home[unit]] += counts[unit]
+    return home[of]
+
+
+def area_with_interval(scores, units, fold_of) -> TwoSample:
+    """The mean area within folds and its interval; scores, units, fold_of: of both sides [N] and [M]."""
+    first, second = scores
+    wins = (first[:, None] < second) + 0.5 * (first[:, None] == second)
+    pairs = 1.0 * (fold_of[0][:, None] == fold_of[1])
+    weights = [resampled(unit, seed=side) for side, unit in enumerate(units)]
+
+    def area(a, b):
+        total, count = (((a @ matrix) * b).sum(axis=1) for matrix in (wins * pairs, pairs))
+        return total / count
+
+    found = area(np.ones((1, len(first))), np.ones((1, len(second))))[0]
+    return TwoSample(float(found), tuple(percentiles(area(*weights))))
+
+
+def levels_of(images):
+    """uint8 [B, C, H, W] as the network sees it, [B, 2 C, H, W] in [-1, 1]: levels, and their logarithm.
+
+    What is generated differs from what is real near the floor, where a level or two is little to a network.
+    """
+    x = images.float()
+    return torch.cat([x / 127.5 - 1, torch.log1p(x) / np.log(16) - 1], dim=1)
+
+
+def view(images, top: int, left: int):
+    """The network's input: the images as they are up to VIEW pixels, else shrunk to it beside a piece from (top, left)."""
+    x = levels_of(images)
+    height, width = (min(side, VIEW) for side in x.shape[2:])
+    if (height, width) == tuple(x.shape[2:]):
+        return x
+    piece = x[:, :, top:top + height, left:left + width]
+    return torch.cat([F.interpolate(x, size=(height, width), mode="area"), piece], dim=1)
+
+
+def moved_view(images, generator):
+    """A view from a random place of images that are moved in time, round and round."""
+    def multiple(most):
+        return GRAIN * int(torch.randint(most // GRAIN + 1, (1,), generator=generator))
+
+    height, width = images.shape[2:]
+    return view(images.roll(multiple(width - 1), dims=3), *(multiple(max(side - VIEW, 0)) for side in (height, width)))
+
+
+@torch.inference_mode()
+def probabilities(network, images, device):
+    """The probability [N] of the second class, by the mean logits over the views of images [N, C, H, W]."""
+    tops, lefts = ([*range(0, max(side - VIEW, 0) + 1, VIEW)] for side in images.shape[2:])
+    places = [*itertools.product(tops, lefts)]
+    places = [places[k] for k in np.unique(np.linspace(0, len(places) - 1, min(len(places), MOST_PIECES)).astype(int))]
+    found = []
+    for batch in torch.from_numpy(images).split(64):
+        logits = sum(network(view(batch.to(device), *place)) for place in places) / len(places)
+        found.append(logits.double().softmax(dim=1)[:, 1].cpu())
+    return torch.cat(found).numpy()
+
+
+# --- in a report ---
+
+def stretches(windows, parts: int) -> list:
+    """Rows of one user's windows [n, 3] in order of time, cut into `parts` stretches of which no two share a sample."""
+    order = np.lexsort((windows[:, 2], windows[:, 1], windows[:, 0]))
+    cut = np.array_split(order, parts)
+    later = [np.concatenate([order[:0], *cut[k + 1:]]) for k in range(parts)]
+    return [rows[~overlapping(windows[rows], windows[rest])] if len(rest) else rows for rows, rest in zip(cut, later)]
+
+
+def evenly(rows, count: int):
+    """`count` of the rows, evenly spaced."""
+    return rows[np.linspace(0, len(rows) - 1, count).round().astype(int)]
+
+
+def chosen_rows(training, generated, num_users: int, folds: int = FOLDS) -> dict:
+    """Which images are told apart, at one number per user and side: {name: (rows, blocks)}, "per_user".
+
+    training, generated: JudgedSets. "training" and "generated" are the two sets of the test; "earlier" and "later", two
+    parts of every user's training recordings, those of the control. Blocks are stretches of a recording.
+    """
+    users = range(num_users)
+    halves = [[training.of_user(u)[rows] for rows in stretches(training.windows[training.of_user(u)], 2 * folds)]
+              for u in users]
+    least = min(min(sum(map(len, cut[:folds])), sum(map(len, cut[folds:]))) for cut in halves)
+    per_user = min(least, min(len(generated.of_user(u)) for u in users))
+
+    def pick(places):
+        rows = [evenly(np.concatenate([halves[u][k] for k in places]), per_user) for u in users]
+        home = [{row: (u, k) for k in places for row in halves[u][k]} for u in users]
+        names = [home[u][row] for u in users for row in rows[u]]
+        return np.concatenate(rows), np.unique(names, axis=0, return_inverse=True)[1].ravel()
+
+    if not per_user:
+        return {"per_user": 0}
+    fake = np.concatenate([evenly(generated.of_user(u), per_user) for u in users])
+    return {"per_user": per_user, "training": pick(range(2 * folds)), "earlier": pick(range(folds)),
+            "later": pick(range(folds, 2 * folds)), "generated": (fake, np.arange(len(fake)))}
+
+
+def two_sample(training, generated, num_users: int, patches, *, seed: int = 0, device="cpu", progress=None) -> dict | None:
+    """The test of a report, its control, and the simple features with the area of each: see docs/validation.md.
+
+    patches: sizes of a decoder's patches in pixels. None with fewer than FEWEST images on a side.
+    """
+    chosen = chosen_rows(training, generated, num_users)
+    if chosen["per_user"] * num_users < FEWEST:
+        return None
+    told, areas = {}, {}
+    for turn, (name, (first, second)) in enumerate({"test": ("training", "generated"),
+                                                    "control": ("earlier", "later")}.items()):
+        (rows, blocks), (others, other_blocks) = chosen[first], chosen[second]
+        images = training.images[rows], (generated if second == "generated" else training).images[others]
+        told[name] = tell_apart(*images, blocks=blocks, other_blocks=other_blocks, seed=seed, device=device,
+                                progress=progress and (lambda k, n, turn=turn: progress(k + turn * n, 2 * n)))
+        features = [simple_features(part, patches) for part in images]
+        areas[name] = {key: area_under_curve(*(part[key] for part in features)) for key in features[0]}
+    (result, real, fake), control = told["test"], told["control"].result
+    rows = {"generated": chosen["generated"][0], "training": chosen["training"][0]}
+    surest = {"generated": [[int(rows["generated"][k]), float(fake[k])] for k in np.argsort(-fake, kind="stable")[:8]],
+              "training": [[int(rows["training"][k]), float(real[k])] for k in np.argsort(real, kind="stable")[:8]]}
+    return {**result._asdict(), "control": control._asdict(), "per_user": chosen["per_user"],
+            "images": [len(real), len(fake)], "folds": FOLDS, "surest": surest,
+            "features": [{"name": key, "auc": area, "control": areas["control"][key]}
+                         for key, area in areas["test"].items()]}
