@@ -7,8 +7,9 @@ PACKAGE = Path(__file__).resolve().parents[1] / "mdgen"
 FLOORS = (("errors", "files", "distributed", "config", "commandline", "schedulers", "losses", "models", "radar"),
           ("data", "diffusion"), ("runs",), ("training",), ("validation",), ("commands",), ("__main__",))
 FACE = [["__version__"], ["lazy_names"]]   # what mdgen/__init__.py defines itself; it imports nothing
-WITHIN = {"validation": (("metrics",), ("judges",), ("cache", "distribution", "image_facts", "image_measures", "image_sets",
-                         "intervals", "memorization", "physics", "reconstruction", "statistical_tests"), ("report",),
+WITHIN = {"validation": (("metrics", "image_measures"), ("judges",),
+                         ("cache", "distribution", "image_facts", "image_sets", "intervals", "memorization", "physics",
+                          "reconstruction", "statistical_tests"), ("report",),
                          ("evaluate_samples", "evaluate_vae"), ("sweep",), ("checks",)),
           "training": (("",), ("stages",))}
 

@@ -157,7 +157,7 @@ def shown_images(judged, judges: Judges, patches, axes, facts, hashes: dict, run
         progress=progress("tell generated from real", "fold"))))}
     measures = {name: f.measures for name, f in zip(SETS, facts)}
     found["identity_basis"] = cache.values("identity_basis", digest(hashes, judges.keys), lambda: plain(identity_basis(
-        judges.classifier, training, held_out, generated, axes=axes, device=device, seed=seed, measures=measures)))
+        judges.classifier, training, held_out, generated, axes=axes, device=device, measures=measures)))
     settings = {"steps": evaluation.usefulness_steps, "seeds": evaluation.usefulness_seeds}
     found["usefulness"] = cache.values("usefulness", digest(hashes, settings), lambda: usefulness(
         *judged, num_users, **settings, device=device,
