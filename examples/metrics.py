@@ -19,7 +19,8 @@ def main():
     real, generated = np.load(args.real).astype(np.float64), np.load(args.generated).astype(np.float64)
     moments = [(x.mean(axis=0), np.cov(x, rowvar=False)) for x in (real, generated)]
     print(f"Fréchet distance        {mdgen.frechet_distance(*moments[0], *moments[1]):.4f}")
-    kernel, error = mdgen.kernel_distance_full(real, generated)
+    one_class = [np.zeros(len(x), dtype=int) for x in (real, generated)]      # or whose image each row is
+    kernel, error = mdgen.kernel_distance_stratified(real, generated, *one_class)
     print(f"kernel distance         {kernel:.5f} ± {error:.5f} (standard error)")
     print("precision, recall       {:.3f}, {:.3f}".format(*mdgen.precision_recall(real, generated)))
     print("density, coverage       {:.3f}, {:.3f}".format(*mdgen.density_coverage(real, generated)))

@@ -7,5 +7,5 @@ __getattr__, __dir__, __all__ = lazy_names({
     "mdgen.validation.judges.inception_features": ("inception_features",),
     "mdgen.validation.metrics.frechet": ("frechet_distance",),
     "mdgen.validation.metrics.inception_score": ("inception_score",),
-    "mdgen.validation.metrics.kernel_distance": ("kernel_distance", "kernel_distance_full"),
+    "mdgen.validation.metrics.kernel_distance": ("kernel_distance", "kernel_distance_stratified"),
     "mdgen.validation.metrics.precision_recall": ("density_coverage", "precision_recall")})

@@ -7,7 +7,7 @@ import numpy as np
 from mdgen.validation.judges.features import EXTRACTOR, per_user_subsets
 from mdgen.validation.metrics.frechet import frechet_between
 from mdgen.validation.metrics.inception_score import inception_score
-from mdgen.validation.metrics.kernel_distance import kernel_distance_full
+from mdgen.validation.metrics.kernel_distance import counted_classes, kernel_distance_stratified
 from mdgen.validation.metrics.precision_recall import density_coverage, precision_recall
 
 # Only the 2015 Inception weights make a Fréchet distance an FID: other features give figures of other names.
@@ -78,12 +78,16 @@ def frechet(training, held_out, generated, cuts) -> dict:
 
 
 def kernel(training, held_out, generated) -> dict:
-    """Unbiased kernel distance of all images to all training images, hence without cuts, and its standard error."""
+    """Unbiased kernel distance to all training images with its standard error, users as classes, hence without cuts.
+
+    Per side {"value", "standard_error", "n"}: n images of the users with two or more in both sets, who alone count;
+    None where there is no such user.
+    """
     def estimate(judged):
-        if min(len(judged), len(training)) < 3:
-            return {"value": None, "standard_error": None}
-        value, error = kernel_distance_full(judged.features, training.features)
-        return {"value": value, "standard_error": error}
+        n = int(np.isin(judged.users, counted_classes(judged.users, training.users)).sum())
+        value, error = kernel_distance_stratified(judged.features, training.features, judged.users,
+                                                  training.users) if n else (None, None)
+        return {"value": value, "standard_error": error, "n": n}
 
     return {"generated": estimate(generated), "held_out": estimate(held_out)}
 

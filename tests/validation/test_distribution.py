@@ -35,11 +35,15 @@ def test_the_same_distribution_scores_as_held_out_and_a_shift_by_its_square():
     for name in ("precision", "recall", "density", "coverage"):
         assert found[name]["generated"] == pytest.approx(found[name]["held_out"], abs=0.2)      # of 120 random rows
     assert moved["kd_x"]["generated"]["value"] > 10 * moved["kd_x"]["generated"]["standard_error"]
+    assert abs(found["kd_x"]["generated"]["value"]) < 3 * found["kd_x"]["generated"]["standard_error"]
     assert [user["fd_x"]["n"] for user in found["per_user"]] == [30] * 4
+    assert found["kd_x"]["held_out"]["n"] == 120 and [u["kd_x"]["held_out"]["n"] for u in found["per_user"]] == [30] * 4
 
 
 def test_a_user_with_one_image_has_no_distance_and_the_whole_still_has_one():
     found = distribution(judged(20, 0), judged(1, 1), judged(9, 2), 4, NAMES)
     assert found["fd_x"]["against_training"]["floor"] > 0
+    assert found["kd_x"]["held_out"] == {"value": None, "standard_error": None, "n": 0}
+    assert found["kd_x"]["generated"]["n"] == 36 and found["kd_x"]["generated"]["value"] is not None
     assert found["per_user"][0]["fd_x"]["against_training"] == {"generated": None, "floor": None}
     assert found["per_user"][0]["precision"] == {"generated": None, "held_out": None}

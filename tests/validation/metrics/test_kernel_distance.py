@@ -1,11 +1,11 @@
-"""Kernel distance against loops over pairs, closed forms and its lack of bias."""
+"""Kernel distance against loops over pairs, closed forms, its lack of bias, and its error over new data."""
 
 import numpy as np
 import pytest
 
 from mdgen.errors import RequestError
 from mdgen.validation.metrics import kernel_distance as kid
-from mdgen.validation.metrics.kernel_distance import kernel_distance, kernel_distance_full
+from mdgen.validation.metrics.kernel_distance import counted_classes, kernel_distance, kernel_distance_stratified
 
 
 def mmd_by_loops(x, y):
@@ -79,37 +79,118 @@ def test_draws_are_those_of_torch_fidelity():
     assert kernel_distance(x, y, subsets=6, subset_size=9, seed=2020) == pytest.approx(expected, rel=1e-9)
 
 
-def test_error_equals_leaving_each_row_out_in_turn(monkeypatch):
-    rng = np.random.default_rng(0)
+def stratified_by_loops(x, y, x_classes, y_classes):
+    """The stratified estimate as its docstring states it, pair by pair, over the classes with two images in both."""
+    def kernel(a, b):
+        return (sum(p * q for p, q in zip(a, b)) / len(a) + 1) ** 3
+
+    def block(a, b):
+        return np.mean([kernel(p, q) for i, p in enumerate(a) for j, q in enumerate(b) if a is not b or i != j])
+
+    def cells(rows, classes):
+        kept = {c: rows[classes == c] for c in set(x_classes)
+                if min((x_classes == c).sum(), (y_classes == c).sum()) > 1}
+        return kept, {c: len(part) / sum(map(len, kept.values())) for c, part in kept.items()}
+
+    (of_x, x_shares), (of_y, y_shares) = cells(x, x_classes), cells(y, y_classes)
+    w = {c: (x_shares[c] + y_shares[c]) / 2 for c in of_x}
+    return sum(w[c] * w[d] * (block(of_x[c], of_x[d]) + block(of_y[c], of_y[d]) - 2 * block(of_x[c], of_y[d]))
+               for c in w for d in w)
+
+
+def labels(*counts):
+    return np.repeat(np.arange(len(counts)), counts)
+
+
+def walkers(classes, rng, shift=0.0, dim=8):
+    """Features of well separated classes: their means are the same whatever `rng`."""
+    means = 2 * np.random.default_rng(3).normal(size=(classes.max() + 1, dim))
+    return means[classes] + rng.normal(size=(len(classes), dim)) + shift
+
+
+def over_new_data(x_counts, y_counts, shift, repeats=200):
+    """Estimates from fresh data of two sets, and the errors claimed for them: [repeats] each."""
+    rng, a, b = np.random.default_rng(7), labels(*x_counts), labels(*y_counts)
+    return np.array([kernel_distance_stratified(walkers(a, rng), walkers(b, rng, shift), a, b)
+                     for _ in range(repeats)]).T
+
+
+def test_stratified_equals_the_loops_over_pairs_and_leaves_out_classes_of_one_image(monkeypatch):
+    rng, a, b = np.random.default_rng(0), labels(4, 2, 1, 5, 0), labels(3, 6, 4, 2, 3)
+    x, y = walkers(a, rng, dim=4), walkers(b, rng, 0.3, dim=4)
+    estimate, error = kernel_distance_stratified(x, y, a, b)
+    assert estimate == pytest.approx(stratified_by_loops(x, y, a, b), rel=1e-9) and error > 0
+    assert counted_classes(a, b).tolist() == [0, 1, 3]
+    both = [np.isin(classes, [0, 1, 3]) for classes in (a, b)]
+    assert kernel_distance_stratified(x[both[0]], y[both[1]], a[both[0]], b[both[1]]) == pytest.approx(
+        (estimate, error), rel=1e-9)
+    monkeypatch.setattr(kid, "ROWS_AT_ONCE", 7)
+    assert kernel_distance_stratified(x, y, a, b) == pytest.approx((estimate, error), rel=1e-9)
+
+
+def test_with_one_class_it_is_the_plain_estimate():
+    rng = np.random.default_rng(1)
     x, y = rng.normal(size=(9, 4)), rng.normal(size=(7, 4)) * 1.4 + 0.5
-    monkeypatch.setattr(kid, "ROWS_AT_ONCE", 4)
-    estimate, error = kernel_distance_full(x, y)
-    without_x = [mmd_by_loops(np.delete(x, i, axis=0), y) for i in range(9)]
-    without_y = [mmd_by_loops(x, np.delete(y, j, axis=0)) for j in range(7)]
+    estimate, _ = kernel_distance_stratified(x, y, np.zeros(9), np.zeros(7))
     assert estimate == pytest.approx(mmd_by_loops(x, y), rel=1e-9)
-    assert error**2 == pytest.approx(8 * np.var(without_x) + 6 * np.var(without_y), rel=1e-9)
 
 
-def repeated(shift, repeats=300):
-    """Estimates from fresh data, and the errors claimed for them: [repeats] each."""
-    rng = np.random.default_rng(7)
-    pairs = [kernel_distance_full(rng.normal(size=(80, 6)), rng.normal(size=(60, 6)) + shift) for _ in range(repeats)]
-    return np.array(pairs).T
+def test_neither_the_names_of_classes_nor_the_order_of_rows_matters():
+    rng, a, b = np.random.default_rng(2), labels(4, 2, 6), labels(5, 7, 3)
+    x, y = walkers(a, rng), walkers(b, rng, 0.4)
+    expected = pytest.approx(kernel_distance_stratified(x, y, a, b), rel=1e-9)
+    names, order = np.array(["ID_9", "ID_1", "ID_30"]), rng.permutation(len(x))
+    assert kernel_distance_stratified(x, y, names[a], names[b]) == expected
+    assert kernel_distance_stratified(x[order], y, a[order], b) == expected
+    assert kernel_distance_stratified(y, x, b, a) == expected
 
 
-def test_error_is_the_spread_over_new_data_where_the_sets_differ():
-    estimates, errors = repeated(shift=0.7)
-    assert np.sqrt((errors**2).mean()) == pytest.approx(estimates.std(), rel=0.12)   # 300 repeats: 4 %
+def test_classes_without_spread_give_0_where_the_plain_estimate_gives_its_bias_in_closed_form():
+    """Every image of a class is the same: -B (1/(N-1) + 1/(M-1)), B = mean of k(c, c) - mean of k(c, d)."""
+    points = np.random.default_rng(5).normal(size=(4, 6)) * 2
+    kernel = (points @ points.T / 6 + 1) ** 3
+    rows = np.tile(points, (5, 1))
+    bias = -(kernel.diagonal().mean() - kernel.mean()) * 2 / 19
+    assert kernel_distance(rows, rows, subsets=1)[0] == pytest.approx(bias, rel=1e-9) and bias < -1
+    assert kernel_distance_stratified(rows, rows[:12], np.arange(20) % 4, np.arange(12) % 4) == pytest.approx(
+        (0, 0), abs=1e-5 * -bias)
 
 
-def test_error_is_too_wide_by_the_root_of_two_at_most_where_the_sets_are_equal():
-    estimates, errors = repeated(shift=0.0)
-    assert 1.0 < np.sqrt((errors**2).mean()) / estimates.std() < 1.12 * np.sqrt(2)
+def test_equal_distributions_give_0_where_the_plain_estimate_is_below():
+    a, repeats = labels(*[6] * 10), 200
+    rng = np.random.default_rng(8)
+    pairs = [(walkers(a, rng), walkers(a, rng)) for _ in range(repeats)]
+    stratified = np.array([kernel_distance_stratified(x, y, a, a)[0] for x, y in pairs])
+    plain = np.array([kernel_distance(x, y, subsets=1)[0] for x, y in pairs])
+    assert abs(stratified.mean()) < 3 * stratified.std() / np.sqrt(repeats)
+    assert plain.mean() < -30 * plain.std() / np.sqrt(repeats)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.5])
+@pytest.mark.parametrize("counts", [([8] * 6, [8] * 6), ([13, 13], [30, 50]), ([13], [13]),
+                                    ([2, 3, 4, 5, 8, 12, 20], [20, 2, 9, 4, 3, 7, 12])])
+def test_error_is_the_spread_over_new_data_of_equal_sets_and_of_others(counts, shift):
+    estimates, errors = over_new_data(*counts, shift)
+    assert errors.mean() == pytest.approx(estimates.std(), rel=0.3)
+    assert np.sqrt((errors**2).mean()) == pytest.approx(estimates.std(), rel=0.3)
+
+
+def test_a_change_of_balance_is_no_distance():
+    """With weights of its own for each set the gap would be that of the mixtures, here far above 0."""
+    estimates, errors = over_new_data([20, 4], [4, 20], shift=0.0, repeats=100)
+    assert abs(estimates.mean()) < 3 * estimates.std() / 10
+    plain = kernel_distance(walkers(labels(20, 4), np.random.default_rng(1)),
+                            walkers(labels(4, 20), np.random.default_rng(2)), subsets=1)[0]
+    assert plain > 20 * errors.mean()
 
 
 def test_wrong_requests_are_refused():
-    with pytest.raises(RequestError, match="2 and 5 images.*at least 3"):
-        kernel_distance_full(np.zeros((2, 3)), np.zeros((5, 3)))
+    with pytest.raises(RequestError, match="0 classes.*2 or more.*add images"):
+        kernel_distance_stratified(np.zeros((3, 3)), np.zeros((5, 3)), labels(2, 1), labels(1, 4))
+    with pytest.raises(RequestError, match="not finite"):
+        kernel_distance_stratified(np.zeros((3, 3)), np.full((3, 3), np.inf), labels(3), labels(3))
+    with pytest.raises(ValueError, match="classes of shape"):
+        kernel_distance_stratified(np.zeros((3, 3)), np.zeros((3, 3)), labels(3), labels(2))
     with pytest.raises(RequestError, match="not finite"):
         kernel_distance(np.full((5, 3), np.nan), np.zeros((5, 3)))
     with pytest.raises(RequestError, match="subset"):
