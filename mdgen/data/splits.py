@@ -13,7 +13,6 @@ from mdgen.errors import RequestError
 from mdgen.files import digest
 
 
-
 def block_sizes(count: int, fractions=(0.85, 0.15), gap: int = 4):
     """Sizes of contiguous parts of count images, and the gap between them: (list of int, int).
 

@@ -1,7 +1,7 @@
 """Which images of a recording show the same samples, which are independent, and what to resample in their stead.
 
-A window is a row (recording, first sample, last sample), ends included. An image whose recording is not known has one of
-its own.
+A window is a row (recording, first sample, last sample), ends included. An image whose recording is not known has
+one of its own.
 """
 
 import csv

@@ -195,7 +195,8 @@ def load_inception(weights_path: str | Path | None = None, *, download: bool = F
         model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     except (RuntimeError, ValueError, TypeError, AttributeError, EOFError, pickle.UnpicklingError) as problem:
         reason = str(problem).splitlines()[0]
-        raise RequestError(f"{path} does not hold weights in the layout of {WEIGHTS_NAME} ({reason}); replace it.") from None
+        raise RequestError(f"{path} does not hold weights in the layout of {WEIGHTS_NAME} ({reason}); "
+                           "replace it.") from None
     model.weights_sha256 = digest
     return model.eval().requires_grad_(False)
 

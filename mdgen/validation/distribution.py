@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from mdgen.data.windows import independent
 from mdgen.validation.judges.features import EXTRACTOR, per_user_subsets
 from mdgen.validation.metrics.frechet import frechet_between
 from mdgen.validation.metrics.inception_score import inception_score
@@ -78,11 +79,15 @@ def frechet(training, held_out, generated, cuts) -> dict:
 
 
 def kernel(training, held_out, generated) -> dict:
-    """Unbiased kernel distance to all training images with its standard error, users as classes, hence without cuts.
+    """Unbiased kernel distance to the training images with its standard error, users as classes, hence without cuts.
+
+    Of both sets only windows that share no samples: the others are no independent draws.
 
     Per side {"value", "standard_error", "n"}: n images of the users with two or more in both sets, who alone count;
     None where there is no such user.
     """
+    training, held_out, generated = (s.rows(independent(s.windows)) for s in (training, held_out, generated))
+
     def estimate(judged):
         n = int(np.isin(judged.users, counted_classes(judged.users, training.users)).sum())
         value, error = kernel_distance_stratified(judged.features, training.features, judged.users,

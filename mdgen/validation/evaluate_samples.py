@@ -58,7 +58,7 @@ class Judges(NamedTuple):
 def evaluate_samples(run: RunFolder, real_dir: Path, fake_dir: Path, report_dir: Path, *, device,
                      held_out_dir: Path | None = None, inception=None, resize: str = "pytorch-fid",
                      thresholds: dict | None = None, required=(), progress=None, command: str = "") -> dict:
-    """Write report_dir/report.json, index.html, contact_sheet.png, figures/ and tables/; returns what report.json holds.
+    """Write the report into report_dir (`write_report`); returns what report.json holds.
 
     real_dir, fake_dir, held_out_dir: see `read_sets`. inception: an InceptionV3 with its weights, or None for a report
     without FID; resize: see `inception_features`. thresholds, required: see `verdict`.
@@ -148,11 +148,11 @@ def judge_sets(training: JudgedSet, held_out: JudgedSet, generated: JudgedSet, n
 
 def shown_images(judged, judges: Judges, patches, axes, facts, hashes: dict, run: RunFolder, cache: Cache, device,
                  progress) -> dict:
-    """What networks find out by looking at images: two_sample, identity_basis and usefulness, each kept in the cache."""
+    """What networks find out by looking at images, kept in the cache: two_sample, identity_basis, usefulness."""
     training, held_out, generated = judged
     num_users, evaluation, seed = len(run.users.names), run.config.evaluation, run.config.seed
-    gap = digest(training.windows)
-    found = {"two_sample": cache.values("two_sample", digest(hashes, gap, list(patches), seed), lambda: plain(two_sample(
+    key = digest(hashes, training.windows, list(patches), seed)
+    found = {"two_sample": cache.values("two_sample", key, lambda: plain(two_sample(
         training, generated, num_users, patches, seed=seed, device=device,
         progress=progress("tell generated from real", "fold"))))}
     measures = {name: f.measures for name, f in zip(SETS, facts)}

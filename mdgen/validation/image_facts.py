@@ -43,7 +43,8 @@ class ImageFacts:
     def of(images, axes: ImageAxes | None, patches, cache: Cache | None = None) -> "ImageFacts":
         """Measured on images uint8 [N, C, H, W], or what the cache has of them."""
         def measured():
-            return ImageFacts(image_measures(images, axes), simple_features(images, patches), fine_power(images)).arrays()
+            simple = simple_features(images, patches)
+            return ImageFacts(image_measures(images, axes), simple, fine_power(images)).arrays()
 
         key = digest(images, {"axes": axes and asdict(axes), "patches": list(patches), "version": VERSION})
         return ImageFacts.of_arrays(measured() if cache is None else cache.arrays("facts", key, measured))

@@ -3,7 +3,14 @@
 import numpy as np
 
 from mdgen.data.windows import resampling_units
-from mdgen.validation.metrics.bootstrap import GROUPS, REPLICATES, jackknife_interval, percentiles, resampled, share_interval
+from mdgen.validation.metrics.bootstrap import (
+    GROUPS,
+    REPLICATES,
+    jackknife_interval,
+    percentiles,
+    resampled,
+    share_interval,
+)
 from mdgen.validation.metrics.diversity import user_diversity
 from mdgen.validation.metrics.frechet import frechet_between
 from mdgen.validation.metrics.verification import resampled_errors

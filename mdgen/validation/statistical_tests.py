@@ -45,25 +45,29 @@ def user_tests(training: JudgedSet, held_out: JudgedSet, generated: JudgedSet, n
     quantities = {MMD: [s.features for s in (training, held_out, generated)],
                   **{name: standardised(values) for name, values in (quantities or {}).items()}}
     permutations = max(permutations, math.ceil(2 * num_users * (1 + len(quantities)) / ALPHA))
-    kept = [independent(s.windows) for s in (training, held_out, generated)]
-    found = {name: [] for name in (*quantities, RECOGNITION)}
-    for user in range(num_users):
-        rng = np.random.default_rng([seed, user])
-        rows = [k[s.users[k] == user] for k, s in zip(kept, (training, held_out, generated))]
-        for name, values in quantities.items():
-            real, *samples = (v[r][np.isfinite(v[r]).all(axis=1)] for v, r in zip(values, rows))
-            found[name].append([permuted(sample, real, permutations, rng) for sample in samples[::-1]])
-        hits = [(s.probabilities[r].argmax(axis=1) == user)[:, None] for s, r in
-                ((generated, rows[2]), (held_out, rows[1]))]
-        found[RECOGNITION].append([missed(*hits, permutations, rng), None])
-    pooled = [{"test": name, **tested(sum_up([one for one, _ in users]), sum_up([other for _, other in users]))}
-              for name, users in found.items()]
-    per_user = [{name: tested(*found[name][user]) for name in found} for user in range(num_users)]
+    sets = [s.rows(independent(s.windows)) for s in (training, held_out, generated)]
+    kept = {name: [v[independent(s.windows)] for v, s in zip(values, (training, held_out, generated))]
+            for name, values in quantities.items()}
+    found = [one_user(sets, kept, user, permutations, np.random.default_rng([seed, user])) for user in range(num_users)]
+    names = [*quantities, RECOGNITION]
+    pooled = [{"test": name, **tested(*(sum_up(side) for side in zip(*(user[name] for user in found))))}
+              for name in names]
+    per_user = [{name: tested(*user[name]) for name in names} for user in found]
     correct_all([{line["test"]: line} for line in pooled])
     count = correct_all(per_user)
-    return {"tests": [*found], "pooled": pooled, "per_user": per_user, "alpha": ALPHA, "permutations": permutations,
+    return {"tests": names, "pooled": pooled, "per_user": per_user, "alpha": ALPHA, "permutations": permutations,
             "tested": {key: len(p) for key, p in count.items()},
             "rejected": {key: sum(value <= ALPHA for value in p) for key, p in count.items()}}
+
+
+def one_user(sets, quantities: dict, user: int, permutations: int, rng) -> dict:
+    """{test: (statistics, those of its control)} of one user: see `permuted` and `missed`."""
+    rows, found = [s.of_user(user) for s in sets], {}
+    for name, values in quantities.items():
+        real, held_out, generated = (v[r][np.isfinite(v[r]).all(axis=1)] for v, r in zip(values, rows))
+        found[name] = [permuted(sample, real, permutations, rng) for sample in (generated, held_out)]
+    hits = [s.probabilities[r].argmax(axis=1) == user for s, r in zip(sets, rows)]
+    return {**found, RECOGNITION: (missed(hits[2][:, None], hits[1][:, None], permutations, rng), None)}
 
 
 def standardised(sets) -> list:

@@ -29,7 +29,8 @@ def judged(counts, seed, shift=0.0, hits=1.0, shared=0):
     users = np.repeat(np.arange(len(counts)), counts)
     taken_for = np.where(rng.random(len(users)) < hits, users, (users + 1) % len(counts))
     places = np.arange(len(users))
-    return JudgedSet(np.zeros((len(users), 1, 1, 1), np.uint8), users, np.stack([users, places, places + shared], axis=1),
+    windows = np.stack([users, places, places + shared], axis=1)
+    return JudgedSet(np.zeros((len(users), 1, 1, 1), np.uint8), users, windows,
                      rng.normal(size=(len(users), DIM)) + shift, np.eye(len(counts))[taken_for])
 
 
@@ -148,9 +149,11 @@ def test_what_is_too_small_in_each_user_is_seen_in_all_together():
 
 
 def test_a_pooled_p_is_uniform_where_nothing_differs():
-    p = [user_tests(judged([6, 9], 3 * k), judged([6, 9], 3 * k + 1), judged([6, 9], 3 * k + 2), 2, permutations=199,
-                    quantities={"wide": [np.random.default_rng([k, i]).normal(size=(15, 3)) for i in range(3)]})["pooled"]
-         for k in range(150)]
+    def pooled(k):
+        wide = [np.random.default_rng([k, i]).normal(size=(15, 3)) for i in range(3)]
+        return user_tests(*(judged([6, 9], 3 * k + i) for i in range(3)), 2, {"wide": wide}, permutations=199)["pooled"]
+
+    p = [pooled(k) for k in range(150)]
     for test in (0, 1):
         assert kstest([lines[test]["p"] for lines in p], "uniform").pvalue > 0.01
 

@@ -15,8 +15,8 @@ class JudgedSet:
     """A set of images with what the judge says about them; rows of one user stand in file order.
 
     images: uint8 [N, C, H, W]; users: [N] int64, the wanted user; windows: [N, 3] int64, what of which recording an
-    image shows (`mdgen.data.windows`); features [N, D] and probabilities [N, K]: float64; embeddings [N, E] float64: the
-    Siamese judge's, where it was asked. images is None of a reference, which keeps statistics alone.
+    image shows (`mdgen.data.windows`); features [N, D] and probabilities [N, K]: float64; embeddings [N, E] float64:
+    the Siamese judge's, where it was asked. A reference, which keeps statistics alone, has no images.
     """
 
     images: np.ndarray | None

@@ -1,4 +1,4 @@
-"""Does a judge know what it says? Only one that beats chance on real held-out images can say anything of generated ones."""
+"""Does a judge know what it says? One that does not beat chance on real images says nothing of generated ones."""
 
 BEYOND_CHANCE = 0.25   # share of the way from chance to a perfect judge that the interval has to have gone
 
@@ -7,16 +7,17 @@ def trust(figure: str, value: float, interval, chance: float, *, perfect: float)
     """Whether a judge clearly beats chance on real held-out images: {"figure", "value", "interval", "chance", "needs",
     "trusted", "reason"}.
 
-    figure: its name; value and its 95 % interval [low, high]; chance, perfect: what guessing and a perfect judge get. The
-    end of the interval that is nearer to chance must lie a quarter of the way from chance to perfect or beyond
+    figure: its name; value and its 95 % interval [low, high]; chance, perfect: what guessing and a perfect judge get.
+    The end of the interval that is nearer to chance must lie a quarter of the way from chance to perfect or beyond
     ("needs"). reason: None where the judge is trusted, else one line.
     """
     needs, sign = chance + BEYOND_CHANCE * (perfect - chance), 1 if perfect > chance else -1
     nearer = (interval[0] if sign > 0 else interval[1]) if interval else value
     trusted = sign * (nearer - needs) >= 0
     spread = f" ({interval[0]:.2f} to {interval[1]:.2f})" if interval else ""
-    reason = None if trusted else (f"the judge's {figure} on real held-out images is {value:.2f}{spread} where guessing "
-                                   f"gives {chance:.2f}; it would have to reach {needs:.2f} at the end nearer to chance")
+    reason = None if trusted else (
+        f"the judge's {figure} on real held-out images is {value:.2f}{spread} where guessing gives {chance:.2f}; it "
+        f"would have to reach {needs:.2f} at the end nearer to chance")
     return {"figure": figure, "value": value, "interval": interval, "chance": chance, "needs": needs,
             "trusted": bool(trusted), "reason": reason}
 

@@ -20,13 +20,13 @@ from mdgen.validation.metrics.simple_features import area_under_curve, simple_fe
 
 STEPS = 200        # of 32 images for every fold; at 64 x 64 pixels a fold is 0.16 TFLOP
 VIEW = 64          # pixels: the network sees larger images whole, shrunk to it, and in pieces of it
-GRAIN = 16         # columns: pieces and shifts are multiples of it, so that the grid of a decoder's patches stays in place
+GRAIN = 16         # pixels: pieces and shifts are multiples of it, so that the grid of a decoder's patches stays
 MOST_PIECES = 16   # of a larger image that is judged
 FOLDS, FEWEST = 4, 20   # images of either side, below which the report says nothing
 
 
 class TwoSample(NamedTuple):
-    """Area under the ROC curve, 0.5 where images cannot be told apart, 1 where always; its 95 % interval (low, high)."""
+    """Area under the ROC curve, 0.5 where images cannot be told apart, 1 where always; its 95 % interval."""
 
     auc: float
     interval: tuple[float, float]
@@ -63,7 +63,8 @@ def tell_apart(real, generated, *, blocks=None, other_blocks=None, folds: int = 
     """
     sets = [np.asarray(real), np.asarray(generated)]
     if any(s.dtype != np.uint8 or s.ndim != 4 or s.shape[1:] != sets[0].shape[1:] for s in sets):
-        raise ValueError(f"images {', '.join(f'{s.dtype} {s.shape}' for s in sets)}: need uint8 [N, C, H, W] of one size")
+        found = ", ".join(f"{s.dtype} {s.shape}" for s in sets)
+        raise ValueError(f"images {found}: need uint8 [N, C, H, W] of one size")
     units = [np.arange(len(s)) if b is None else np.asarray(b) for s, b in zip(sets, (blocks, other_blocks))]
     rng = np.random.default_rng(seed)
     fold_of = [deal(unit, folds, rng) for unit in units]
@@ -83,8 +84,8 @@ def deal(units, folds: int, rng):
     """The fold [N] of every image: units [N] are dealt in random order, each to the fold with fewest images."""
     names, of, counts = np.unique(units, return_inverse=True, return_counts=True)
     if not 2 <= folds <= len(names):
-        raise RequestError(f"{len(names)} blocks in {folds} folds; expected 2 folds or more and at least a block for each: "
-                           "add images, or ask for fewer folds")
+        raise RequestError(f"{len(names)} blocks in {folds} folds; expected 2 folds or more and at least a block for "
+                           "each: add images, or ask for fewer folds")
     home, size = np.empty(len(names), np.int64), np.zeros(folds, np.int64)
     for unit in rng.permutation(len(names)):
         home[unit] = size.argmin()
@@ -117,7 +118,7 @@ def levels_of(images):
 
 
 def view(images, top: int, left: int):
-    """The network's input: the images as they are up to VIEW pixels, else shrunk to it beside a piece from (top, left)."""
+    """The network's input: images up to VIEW pixels as they are, else shrunk to it beside a piece from (top, left)."""
     x = levels_of(images)
     height, width = (min(side, VIEW) for side in x.shape[2:])
     if (height, width) == tuple(x.shape[2:]):
@@ -188,7 +189,8 @@ def chosen_rows(training, generated, num_users: int, folds: int = FOLDS) -> dict
             "later": pick(range(folds, 2 * folds)), "generated": (fake, np.arange(len(fake)))}
 
 
-def two_sample(training, generated, num_users: int, patches, *, seed: int = 0, device="cpu", progress=None) -> dict | None:
+def two_sample(training, generated, num_users: int, patches, *, seed: int = 0, device="cpu",
+               progress=None) -> dict | None:
     """The test of a report, its control, and the simple features with the area of each: see docs/validation.md.
 
     patches: sizes of a decoder's patches in pixels. None with fewer than FEWEST images on a side.

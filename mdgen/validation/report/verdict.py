@@ -58,7 +58,8 @@ def parse_required(names) -> tuple:
     """--require's names; RequestError for what is no criterion."""
     for name in names or ():
         if name not in CRITERIA:
-            raise RequestError(f"--require {name}: no criterion is called {name!r}; expected one of {', '.join(CRITERIA)}")
+            raise RequestError(f"--require {name}: no criterion is called {name!r}; "
+                               f"expected one of {', '.join(CRITERIA)}")
     return tuple(names or ())
 
 
@@ -84,9 +85,9 @@ def verdict(results: dict, thresholds: dict | None = None, required=()) -> dict:
     """Every criterion with its value, threshold and status, and "overall": passed, failed or incomplete.
 
     thresholds: changed limits by name; None switches a criterion off. A figure that could not be measured never
-    counts as passed, nor does one whose judge is not trusted ("judges" of the results): its "reason" says why. Where only
-    optional criteria were not measured, whose weights many machines cannot fetch, the verdict is passed; required names
-    those that it needs nevertheless. "words": overall, and what was not measured.
+    counts as passed, nor does one whose judge is not trusted ("judges" of the results): its "reason" says why. Where
+    only optional criteria were not measured, whose weights many machines cannot fetch, the verdict is passed; required
+    names those that it needs nevertheless. "words": overall, and what was not measured.
     """
     thresholds = thresholds or {}
     rows = [judged(name, criterion, results, thresholds.get(name, criterion.limit))
@@ -107,9 +108,9 @@ def judged(name: str, criterion: Criterion, results: dict, limit: float) -> dict
     reason = look_up(results, ("judges", criterion.judge, "reason")) if criterion.judge else None
     status = NOT_MEASURED if value is None or reason else PASSED if (
         value < limit if criterion.below else value > limit) else FAILED
-    return {"name": name, "value": value, "interval": look_up(results, criterion.interval) if criterion.interval else None,
-            "needs": f"{'<' if criterion.below else '>'} {limit:g}", "status": status, "meaning": criterion.meaning,
-            "reason": reason}
+    interval = look_up(results, criterion.interval) if criterion.interval else None
+    return {"name": name, "value": value, "interval": interval, "needs": f"{'<' if criterion.below else '>'} {limit:g}",
+            "status": status, "meaning": criterion.meaning, "reason": reason}
 
 
 def look_up(values, path):

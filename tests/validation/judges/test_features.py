@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from mdgen.models.classifier import UserClassifier
 from mdgen.data.windows import separate
+from mdgen.models.classifier import UserClassifier
 from mdgen.validation.judges.features import judge_images, per_user_subsets
 
 

@@ -11,8 +11,8 @@ from mdgen.data.copies import INDEPENDENT_GAP
 from mdgen.data.splits import Split
 from mdgen.errors import RequestError
 from mdgen.training.log import read_log
-from mdgen.validation.metrics.verification import verification
 from mdgen.validation.judges.siamese import LOSSES, embed, siamese_key, spread_places, train_siamese
+from mdgen.validation.metrics.verification import verification
 
 CPU = torch.device("cpu")
 SETTINGS = {"siamese_steps": 40}

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mdgen.data.windows import separate
 from mdgen.errors import RunError
 from mdgen.validation.distribution import distribution
 from mdgen.validation.evaluate_samples import NAMES as METRICS
 from mdgen.validation.evaluate_samples import judge_sets
-from mdgen.data.windows import separate
 from mdgen.validation.judges.features import JudgedSet
 from mdgen.validation.judges.usefulness import usefulness
 from mdgen.validation.metrics.verification import verification
