@@ -1,66 +1,13 @@
 """The parts of a self-contained HTML page: no scripts, nothing loaded from elsewhere, every text escaped."""
 
-import base64
-import io
-from functools import reduce
 from html import escape
-from operator import getitem
 
-from PIL import Image
+from mdgen.validation.report.drawing import png_uri
+from mdgen.validation.report.style import STYLE
+from mdgen.validation.report.tables import Count, Number, Status, Table, shown
 
-SIDES = "generated", "held_out"   # of every figure, in the order of all pairs and columns
-STYLE = """
-:root { --ink: #1c2430; --soft: #5b6675; --line: #dfe4ea; --paper: #fbfcfd; --card: #fff; --mark: #1f6f8b; }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 2rem 1rem 4rem; max-width: 66rem; background: var(--paper); color: var(--ink);
-  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
-h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .8rem; }
-h2 { font-size: 1.2rem; margin: 2.6rem 0 .4rem; }
-h3 { font-size: .95rem; margin: 0; overflow-wrap: anywhere; }
-.scroll + h3, p + h3 { margin: 1.2rem 0 .4rem; }
-p { margin: .3rem 0 .8rem; max-width: 46rem; }
-.soft, figcaption, footer { color: var(--soft); font-size: .88rem; overflow-wrap: anywhere; }
-.note { border-left: 3px solid #d9a521; background: #fdf8e8; padding: .5rem .8rem; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(18rem, 100%), 1fr)); gap: .9rem;
-  margin: 1.2rem 0; }
-.card, .user, .verdict, .couple { background: var(--card); border: 1px solid var(--line); border-radius: 10px;
-  padding: .8rem 1rem; }
-.card h3::first-letter { text-transform: uppercase; }
-.value { font-size: 2rem; font-weight: 650; line-height: 1.3; color: var(--mark); }
-.value, .beside { font-variant-numeric: tabular-nums; }
-.beside { font-weight: 600; }
-.card p { font-size: .88rem; color: var(--soft); margin: .4rem 0 0; }
-.users { display: grid; gap: .8rem; }
-.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(13.5rem, 100%), 1fr)); gap: .1rem 1.4rem;
-  margin: .5rem 0 0; font-size: .85rem; font-variant-numeric: tabular-nums; }
-.figures div { display: flex; justify-content: space-between; border-bottom: 1px dotted var(--line); gap: .6rem; }
-.figures dt { color: var(--soft); } .figures dd { margin: 0; font-weight: 600; white-space: nowrap; }
-.verdict { border-left: 6px solid var(--mark); margin: 1.2rem 0; }
-.verdict h2 { margin: 0 0 .3rem; }
-strong.passed { color: #1c7a4f; } strong.failed { color: #b3352b; }
-strong.not-measured, strong.incomplete { color: #8a6a00; }
-.verdict.passed { border-left-color: #1c7a4f; } .verdict.failed { border-left-color: #b3352b; }
-.verdict.incomplete { border-left-color: #d9a521; } .verdict table { color: var(--ink); }
-.couples { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: .8rem; }
-.couple { padding: .6rem .8rem; }
-.couple.copy { border: 2px solid #b3352b; }
-.chart { max-width: 34rem; margin: .6rem 0; }
-details { margin: .6rem 0; } summary { cursor: pointer; color: var(--mark); }
-.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(19rem, 100%), 1fr)); gap: .4rem 1.2rem; }
-figure { margin: .3rem 0 0; }
-.strip { display: grid; grid-template-columns: repeat(4, 1fr); gap: 4px; }
-.couple .strip { grid-template-columns: 1fr 1fr; }
-.strip img { width: 100%; display: block; image-rendering: pixelated; border-radius: 3px; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .88rem; background: var(--card); font-variant-numeric: tabular-nums; }
-th, td { border: 1px solid var(--line); padding: .25rem .55rem; text-align: right; white-space: nowrap; }
-th { font-weight: 600; background: #f2f5f8; }
-th:first-child { text-align: left; position: sticky; left: 0; }
-.confusion td { text-align: center; min-width: 2.3rem; }
-.confusion thead th + th { max-width: 7rem; overflow: hidden; text-overflow: ellipsis; }
-code { font-size: .85rem; }
-footer { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: .8rem; }
-"""
+SIDES = "generated", "held_out"             # of every figure, in the order of all pairs and columns
+COLUMNS = "generated", "real held-out"      # how tables and charts name them
 
 
 def page(title: str, body: str) -> str:
@@ -72,40 +19,66 @@ def page(title: str, body: str) -> str:
 
 def number(value, digits: int = 2, *, percent: bool = False) -> str:
     """A number for reading; a dash where there is none."""
-    if value is None:
-        return "–"
-    return f"{100 * value:.0f} %" if percent else f"{value:.{digits}f}"
+    return str(Number(value, f".{digits}f", percent))
 
 
-def both(part: dict, *keys, digits: int = 2, percent: bool = False) -> list:
-    """The figure part[side][key]... of both SIDES as texts, generated first."""
-    return [number(reduce(getitem, keys, part[side]), digits, percent=percent) for side in SIDES]
+def look_up(values, *path):
+    """values[path[0]][path[1]]…, None where a step is missing: not every report holds every figure."""
+    for key in path:
+        if isinstance(values, dict):
+            values = values.get(key)
+        else:
+            values = values[key] if isinstance(values, list) and isinstance(key, int) and key < len(values) else None
+    return values
 
 
-def section(title: str, text: str, *parts: str) -> str:
-    """A heading, a paragraph and what follows it; text and parts: HTML whose texts are already escaped."""
-    return f"<h2>{escape(title)}</h2><p>{text}</p>{''.join(parts)}"
+def both(part: dict, *keys, digits: int = 2, percent: bool = False, interval: tuple = ()) -> list:
+    """The figure part[side][key]... of both SIDES as Numbers, generated first; interval: path to theirs."""
+    return [Number(look_up(part, side, *keys), f".{digits}f", percent,
+                   look_up(part, side, *interval) if interval else None) for side in SIDES]
 
 
-def card(title: str, value: str, beside: str, meaning: str) -> str:
-    """One figure of the summary: the number, what real images get, and how to read it."""
-    return (f"<div class=\"card\"><h3>{escape(title)}</h3><div class=\"value\">{escape(value)}</div>"
-            f"<div class=\"beside\">{escape(beside)}</div><p>{escape(meaning)}</p></div>")
+def section(title: str, text: str, *parts: str, wide: bool = False) -> str:
+    """A heading, a paragraph and what stands beside it; text and parts: HTML whose texts are already escaped.
+
+    wide: the parts need the whole width, below the text.
+    """
+    kind = " class=\"wide\"" if wide else ""
+    return (f"<section{kind}><div class=\"said\"><h2>{escape(title)}</h2><p>{text}</p></div>"
+            f"<div class=\"shown\">{''.join(parts)}</div></section>")
 
 
-class Cell(str):
-    """A whole <td> element, which a table takes beside plain texts."""
+def side_by_side(*parts: str) -> str:
+    """Parts in as many columns as the window has room for; empty ones are left out."""
+    boxes = "".join(f"<div class=\"{'drawn' if part.startswith('<figure') else ''}\">{part}</div>"
+                    for part in parts if part)
+    return f"<div class=\"beside\">{boxes}</div>"
 
 
-def table(header, rows, kind: str = "") -> str:
-    """header: texts; rows: lists of texts or `Cell`s, the first of which names the row; kind: a class of STYLE."""
-    def cell(content):
-        return content if isinstance(content, Cell) else f"<td>{escape(content)}</td>"
+def card(title: str, value: str, beside: str, meaning: str, ranges=("", "")) -> str:
+    """One figure of the summary: the number, what real images get, both with their intervals, and how to read it."""
+    small = [f" <span class=\"range\">{escape(text)}</span>" if text else "" for text in ranges]
+    return (f"<div class=\"card\"><h3>{escape(title)}</h3><div class=\"value\">{escape(value)}</div>{small[0]}"
+            f"<div class=\"real\">{escape(beside)}{small[1]}</div><p>{escape(meaning)}</p></div>")
 
-    head = "".join(f"<th>{escape(text)}</th>" for text in header)
-    body = "".join(f"<tr><th>{escape(name)}</th>{''.join(map(cell, cells))}</tr>" for name, *cells in rows)
-    return (f"<div class=\"scroll\"><table class=\"{kind}\"><thead><tr>{head}</tr></thead>"
+
+def table(found: Table) -> str:
+    """A Table that scrolls in its own box where it is too wide."""
+    head = "".join(f"<th>{escape(text)}</th>" for text in found.header)
+    body = "".join(f"<tr><th>{escape(shown(name))}</th>{''.join(map(cell, cells))}</tr>"
+                   for name, *cells in found.rows)
+    return (f"<div class=\"scroll\"><table class=\"{found.kind}\"><thead><tr>{head}</tr></thead>"
             f"<tbody>{body}</tbody></table></div>")
+
+
+def cell(content) -> str:
+    """A cell of a table; a `Status` in its colour, a `Count` on its ground."""
+    if isinstance(content, Status):
+        return f"<td>{status(content)}</td>"
+    if isinstance(content, Number) and content.range:
+        return f"<td>{escape(content.brief)} <span class=\"range\">({escape(content.range)})</span></td>"
+    ground = f" style=\"background:{content.ground}\"" if isinstance(content, Count) else ""
+    return f"<td{ground}>{escape(shown(content))}</td>"
 
 
 def folded(title: str, body: str) -> str:
@@ -121,17 +94,23 @@ def figures(pairs) -> str:
 
 def status(text: str) -> str:
     """A word coloured by what it says: passed, failed, not measured, incomplete."""
-    return f"<strong class=\"{text.replace(' ', '-')}\">{text}</strong>"
+    return f"<strong class=\"{escape(text).replace(' ', '-')}\">{escape(text)}</strong>"
 
 
-def confusion_table(names, counts) -> str:
+def note(text: str) -> str:
+    """A warning; text: HTML whose texts are already escaped."""
+    return f"<p class=\"note\">{text}</p>"
+
+
+def confusion_table(name: str, users, counts) -> Table:
     """counts [K][K], wanted as row, recognised as column: green on the diagonal, red off it, by share of the row."""
     rows = []
-    for i, (name, row) in enumerate(zip(names, counts)):
+    for i, (user, row) in enumerate(zip(users, counts)):
         total = max(sum(row), 1)
-        rows.append([name, *(Cell(f"<td style=\"background:rgba({'34,139,94' if i == j else '200,60,50'},"
-                                  f"{0.85 * count / total:.2f})\">{count or ''}</td>") for j, count in enumerate(row))])
-    return table(["wanted \\ recognised", *names], rows, "confusion")
+        rows.append([user, *(Count(count, f"rgba({'34,139,94' if i == j else '200,60,50'},{0.85 * count / total:.2f})")
+                             for j, count in enumerate(row))])
+    return Table(name, ["wanted \\ recognised", *users], rows, "Numbers of images, wanted user by recognised user",
+                 "confusion")
 
 
 def strip(pixels, caption: str, name: str) -> str:
@@ -139,10 +118,3 @@ def strip(pixels, caption: str, name: str) -> str:
     alt = f"alt=\"{escape(name)}, {escape(caption)}\""
     images = "".join(f"<img loading=\"lazy\" {alt} src=\"{png_uri(image)}\">" for image in pixels)
     return f"<figure><div class=\"strip\">{images}</div><figcaption>{escape(caption)}</figcaption></figure>"
-
-
-def png_uri(pixels) -> str:
-    """uint8 [H, W, 3] as a data URI."""
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")

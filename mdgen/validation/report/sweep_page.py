@@ -3,8 +3,9 @@
 from html import escape
 
 from mdgen.validation.judges.features import EXTRACTOR
-from mdgen.validation.report.charts import line_chart
-from mdgen.validation.report.html import number, page, table
+from mdgen.validation.report.charts import Chart
+from mdgen.validation.report.html import number, page, side_by_side, table
+from mdgen.validation.report.tables import Table
 
 DISTANCE = f"fd_{EXTRACTOR}"
 FIGURES = {"accuracy": "share recognised as the wanted user",
@@ -27,9 +28,9 @@ def chart(results: dict, figure: str) -> str:
         lines.append((f"within {interval}", [row["scale"] for row in part], [row[figure] for row in part], None))
     ends, real = [min(row["scale"] for row in rows), max(row["scale"] for row in rows)], results["held_out"][figure]
     lines += [(REAL, ends, [real, real], None)] * (real is not None)
-    return "" if all(y is None for _, _, ys, _ in lines for y in ys) else line_chart(
-        lines, x_label=f"{results['vary']} scale", y_label=FIGURES[figure],
-        x_ticks=sorted({row["scale"] for row in rows}))
+    return "" if all(y is None for _, _, ys, _ in lines for y in ys) else Chart(
+        figure, lines, f"{results['vary']} scale", FIGURES[figure],
+        x_ticks=sorted({row["scale"] for row in rows})).drawing().svg()
 
 
 def best_line(results: dict) -> str:
@@ -58,12 +59,12 @@ def count_line(results: dict) -> str:
 
 def render(results: dict) -> str:
     """The whole page."""
-    charts = "".join(f'<div class="chart">{chart(results, figure)}</div>' for figure in CHARTS)
+    charts = side_by_side(*(chart(results, figure) for figure in CHARTS))
     found = best_line(results).capitalize()
     return page("Sweep of guidance", f"<h1>Guidance, {escape(results['vary'])} scale: how strong, and where</h1>"
                 f"<p><strong>{escape(found)}.</strong> The rule: {escape(results['rule'])}.</p>"
                 "<p>Too weak, and users are not recognised; too strong, and images of one user are all alike. Within: "
                 "the share of noise levels at which classifier-free guidance acts, 0 clean to 1 noise. Judged by a "
                 f"classifier trained on real images alone. {escape(count_line(results))}.</p>{charts}"
-                + table(["scale", "within", *FIGURES], cells(results))
+                + table(Table("sweep", ["scale", "within", *FIGURES], cells(results)))
                 + f"<footer><code>{escape(results['command'])}</code></footer>")
