@@ -9,7 +9,7 @@ FLOORS = (("errors", "files", "distributed", "config", "commandline", "scheduler
 FACE = [["__version__"], ["lazy_names"]]   # what mdgen/__init__.py defines itself; it imports nothing
 WITHIN = {"validation": (("metrics",), ("judges",), ("cache", "distribution", "image_measures", "image_sets",
                          "memorization", "physics", "reconstruction", "statistical_tests"), ("report",),
-                         ("evaluate_samples", "evaluate_vae"), ("sweep",), ("checks",)),
+                         ("honest_usefulness",), ("evaluate_samples", "evaluate_vae"), ("sweep",), ("checks",)),
           "training": (("",), ("stages",))}
 
 

@@ -21,17 +21,26 @@ def read_sets(run: RunFolder, real_dir: Path, fake_dir: Path, held_out_dir: Path
     Raises RequestError where a folder does not fit the run, or where the ceiling was trained on.
     """
     check_generated(fake_dir, run.users.names)            # before minutes are spent on the real ones
-    if held_out_dir is None:
-        split = read_split(run, real_dir, progress("read real images"))
-        held_out = split.folders, split.validation
-    else:
-        split = Split.of(read_real(run, real_dir, "--real", progress("read real images")), run.config.data)
-        other = read_real(run, held_out_dir, "--held-out", progress("read held-out images"))
-        held_out = other, torch.arange(len(other))
-        refuse_seen(run, Split(other, split.train[:0], held_out[1]), "--held-out",
-                    run.users.training_images or split.training_digests())
+    split, held_out = read_real_sets(run, real_dir, held_out_dir, progress)
     fake = read_tree(run, fake_dir, "--fake", progress("read generated images"))
     return split, ((split.folders, split.train), held_out, (fake, torch.arange(len(fake))))
+
+
+def read_real_sets(run: RunFolder, real_dir: Path, held_out_dir: Path | None, progress=lambda label: None):
+    """The real part of `read_sets`: the Split, and (tree, rows) of the held-out images."""
+    if held_out_dir is None:
+        split = read_split(run, real_dir, progress("read real images"))
+        return split, (split.folders, split.validation)
+    split = Split.of(read_real(run, real_dir, "--real", progress("read real images")), run.config.data)
+    other = read_real(run, held_out_dir, "--held-out", progress("read held-out images"))
+    refuse_seen(run, Split(other, split.train[:0], torch.arange(len(other))), "--held-out",
+                run.users.training_images or split.training_digests())
+    return split, (other, torch.arange(len(other)))
+
+
+def first_rows(tree: UserFolders, per_user: int):
+    """The first `per_user` images of every user in file order, rows [N] int64 of the tree."""
+    return torch.cat([(tree.labels == user).nonzero()[:per_user, 0] for user in range(len(tree.users))])
 
 
 def read_split(run: RunFolder, real_dir: Path, progress=None) -> Split:
