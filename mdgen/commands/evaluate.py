@@ -2,7 +2,9 @@
 
 samples writes RUN/report/index.html, report.json and contact_sheet.png, and prints the verdict and the figures with
 their floors and ceilings. vae judges the autoencoder on its own, check whether the parts of a run fit together, sweep
-generates and judges a few images at several strengths of guidance, environment says what is installed.
+generates and judges a few images at several strengths of guidance, usefulness says what generated images add to
+identification (--honest: those of generators that have seen no more real images than the classifier), environment says
+what is installed.
 """
 
 from pathlib import Path
@@ -16,6 +18,7 @@ FLAGS = {"samples": {"real", "held_out", "fake", "report_dir", "threshold", "str
          "vae": {"real", "report_dir", "strict", "lpips_weights", "device"},
          "check": {"device"},
          "sweep": {"real", "report_dir", "vary", "scales", "intervals", "samples_per_user", "device"},
+         "usefulness": {"real", "held_out", "fake", "honest", "sizes", "samples_per_user", "lpips_weights", "device"},
          "environment": {"inception_weights", "lpips_weights"}}
 
 EXAMPLES = """examples:
@@ -25,6 +28,7 @@ EXAMPLES = """examples:
   python evaluate.py vae runs/mine
   python evaluate.py check runs/mine
   python evaluate.py sweep runs/mine --scales 1 1.5 2 3 --intervals 0-1 0-0.8
+  python evaluate.py usefulness runs/mine --honest --sizes 5 20
   python evaluate.py environment"""
 
 
@@ -55,7 +59,13 @@ def parser():
                    help="default: 1 1.5 2 3, for a classifier 0 0.5 1 2")
     p.add_argument("--intervals", nargs="+", metavar="LOW-HIGH",
                    help="shares of the noise levels, 0 clean to 1 noise, at which cfg acts (default: 0-1 0-0.8)")
-    p.add_argument("--samples-per-user", type=int, help="images of every user at each setting (default: 10)")
+    p.add_argument("--samples-per-user", type=int,
+                   help="images of every user at each setting (default: 10), or of each of the --honest generators "
+                        "(default: as many as RUN/samples has, else 30)")
+    p.add_argument("--honest", action="store_true", default=None,
+                   help="train a generator on few real images alone, for every size; says first what that costs")
+    p.add_argument("--sizes", type=int, nargs="+", metavar="N",
+                   help="real images of every user that a generator is trained on (default: 5 10 20 50)")
     p.add_argument("--device", choices=["cpu", "cuda"], help="default: cuda where there is one")
     return p
 
@@ -72,7 +82,8 @@ def main(argv):
     path = commandline.run_argument(args, f"evaluate.py {args.task} runs/demo")
     from mdgen import distributed
 
-    task = {"samples": judge_samples, "vae": judge_vae, "check": check, "sweep": sweep_guidance}[args.task]
+    task = {"samples": judge_samples, "vae": judge_vae, "check": check, "sweep": sweep_guidance,
+            "usefulness": measure_usefulness}[args.task]
     device = distributed.init_from_environment(args.device)
     said, passed = task(args, path, device, " ".join(["evaluate.py", *argv]))
     if distributed.is_main():
@@ -128,6 +139,44 @@ def sweep_guidance(args, path, device, command):
     results = sweep(run, real, report_dir, device=device, vary=args.vary or "cfg", scales=args.scales,
                     intervals=intervals, per_user=per_user, progress=progress, command=command)
     return [sweep_summary(results), f"report: {report_dir / 'sweep.html'}"], True
+
+
+def measure_usefulness(args, path, device, command):
+    from dataclasses import replace
+
+    from mdgen import distributed
+    from mdgen.validation.honest_usefulness import honest_usefulness
+    from mdgen.validation.report.usefulness_table import honest_lines, study_lines
+
+    for flag in ("sizes", "samples_per_user", "lpips_weights"):
+        if getattr(args, flag) is not None and not args.honest:
+            raise RequestError(f"--{flag.replace('_', '-')} is for evaluate.py usefulness --honest; add --honest")
+    run, real, _, progress = opened(args, path)
+    said, fake = [], args.fake or run.samples
+    if args.honest:
+        found = honest_usefulness(replace(run, lpips_weights=args.lpips_weights), real, device=device,
+                                  held_out_dir=args.held_out, sizes=args.sizes, per_user=args.samples_per_user,
+                                  progress=progress, command=command,
+                                  say=lambda line: distributed.is_main() and print(line, flush=True))
+        said = [*honest_lines(found), f"runs and result: {run.path / 'report' / 'honest'}, honest.json"]
+    if args.fake or fake.is_dir() or not args.honest:
+        said += study_lines(report_study(run, real, fake, args.held_out, device, progress))
+    return said, True
+
+
+def report_study(run, real, fake, held_out, device, progress):
+    """The report's usefulness curve without the rest of the report, which shares what is kept of it."""
+    from mdgen.files import digest
+    from mdgen.validation.cache import Cache
+    from mdgen.validation.evaluate_samples import SETS, study
+    from mdgen.validation.honest_usefulness import refuse_without_seeds
+    from mdgen.validation.image_sets import read_sets
+    from mdgen.validation.judges.features import unjudged
+
+    refuse_without_seeds(run)
+    sets = [unjudged(*part) for part in read_sets(run, real, fake, held_out, progress)[1]]
+    hashes = {name: digest(s.images, s.users) for name, s in zip(SETS, sets)}
+    return study(sets, run.config, hashes, Cache(run.path / "report" / "cache"), device, progress)
 
 
 def check(args, path, device, command):

@@ -32,18 +32,28 @@ def read_sets(run: RunFolder, real_dir: Path, fake_dir: Path, held_out_dir: Path
     Raises RequestError where a folder does not fit the run, or where the ceiling was trained on.
     """
     check_generated(fake_dir, run.users.names)            # before minutes are spent on the real ones
-    if held_out_dir is None:
-        split = read_split(run, real_dir, progress("read real images"))
-        held_out = ImageSet(split.folders, split.validation, split.windows)
-    else:
-        split = Split.of(read_real(run, real_dir, "--real", progress("read real images")), run.config.data)
-        other = read_real(run, held_out_dir, "--held-out", progress("read held-out images"))
-        held_out = ImageSet(other, torch.arange(len(other)), windows_of(other, run.config.data.gap))
-        refuse_seen(run, Split(other, split.train[:0], held_out.rows), "--held-out",
-                    run.users.training_images or split.training_digests())
+    split, held_out = read_real_sets(run, real_dir, held_out_dir, progress)
     fake = read_tree(run, fake_dir, "--fake", progress("read generated images"))
     return split, (ImageSet(split.folders, split.train, split.windows), held_out,
                    ImageSet(fake, torch.arange(len(fake)), separate(len(fake))))
+
+
+def read_real_sets(run: RunFolder, real_dir: Path, held_out_dir: Path | None, progress=lambda label: None):
+    """The real part of `read_sets`: the Split, and the ImageSet of the held-out images."""
+    if held_out_dir is None:
+        split = read_split(run, real_dir, progress("read real images"))
+        return split, ImageSet(split.folders, split.validation, split.windows)
+    split = Split.of(read_real(run, real_dir, "--real", progress("read real images")), run.config.data)
+    other = read_real(run, held_out_dir, "--held-out", progress("read held-out images"))
+    held_out = ImageSet(other, torch.arange(len(other)), windows_of(other, run.config.data.gap))
+    refuse_seen(run, Split(other, split.train[:0], held_out.rows), "--held-out",
+                run.users.training_images or split.training_digests())
+    return split, held_out
+
+
+def first_rows(tree: UserFolders, per_user: int):
+    """The first `per_user` images of every user in file order, rows [N] int64 of the tree."""
+    return torch.cat([(tree.labels == user).nonzero()[:per_user, 0] for user in range(len(tree.users))])
 
 
 def read_split(run: RunFolder, real_dir: Path, progress=None) -> Split:

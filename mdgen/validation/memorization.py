@@ -38,6 +38,17 @@ def originality(training, held_out, generated) -> dict:
                                              "copy": copied.tolist()}}
 
 
+def copy_rate(training, held_out, generated) -> float | None:
+    """The share of generated images that are copies of training images, judged in pixels alone.
+
+    The rule of `originality` for sets that no judge has seen. 0 to 1; None with too few held-out images to say.
+    """
+    if not enough_held_out(held_out.users):
+        return None
+    made, real = (near(pixel_distances(s.images, training.images), training) for s in (generated, held_out))
+    return float(too_near(made, generated.users, real, held_out.users).mean())
+
+
 def moments(rows, training) -> int:
     """How many different moments of the recordings training rows stand for: overlapping windows count as one."""
     windows = np.unique(training.windows[rows], axis=0)

@@ -5,7 +5,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from mdgen import distributed
 from mdgen.config import SamplingConfig
@@ -16,7 +15,7 @@ from mdgen.runs.folder import RunFolder
 from mdgen.runs.pipeline import load_guides
 from mdgen.validation.distribution import compare
 from mdgen.validation.evaluate_samples import diversity, texture
-from mdgen.validation.image_sets import read_split, read_tree
+from mdgen.validation.image_sets import first_rows, read_split, read_tree
 from mdgen.validation.judges.features import judge_images
 from mdgen.validation.judges.user_classifier import recognition, train_judge
 from mdgen.validation.memorization import originality
@@ -112,8 +111,7 @@ def judged(run: RunFolder, folder: Path, judge, real: list, per_user: int, devic
     real: the JudgedSets of training and held-out images.
     """
     tree, users = read_tree(run, folder, "--fake"), range(len(run.users.names))
-    first = np.concatenate([np.flatnonzero(tree.labels.numpy() == user)[:per_user] for user in users])
-    fake = judge_images(judge, tree, torch.from_numpy(first), device)
+    fake = judge_images(judge, tree, first_rows(tree, per_user), device)
     sets = *real, fake
     distance = compare(*sets, [min(len(s.of_user(user)) for s in sets) for user in users])["fd"]
     fine = texture(*(user_fine_power(s.images, s.users, len(users)) for s in sets))

@@ -32,16 +32,25 @@ def dry_run(config: Config, users: Users | None, num_users: int | None, device) 
     names = users.names if users else [f"ID_{i + 1}" for i in range(num_users or assumed_users(config))]
     channels = users.channels if users else config.data.channels.replace("auto", "intensity")
     run = RunFolder(Path("."), config, Users(names, "", channels, None))
-    image = (run.image_channels, config.data.height, config.data.width)
+    image = image_shape(run)
     lines = [config.to_json(), f"users       {listing(names)}{'' if users else ' (assumed: no --data-dir)'}",
              f"images      {shape(image)}   latents {shape(run.latent_shape)}   device {device}"]
+    return lines + [stage_line(task, training, device) for task, training in stage_tasks(run, device)]
+
+
+def stage_tasks(run: RunFolder, device):
+    """Yield (a task on random images, its TrainingConfig) of every stage that `train.py` trains unless told which."""
+    image, config = image_shape(run), run.config
     stages = [(vae_task, config.vae_training), (diffusion_task, config.diffusion_training)]
     if config.joint.in_all:
         stages.append((joint_task, config.joint_training))
     for make_task, training in stages:
         if training.steps:   # none for an autoencoder that is kept as another run has made it
-            lines.append(stage_line(make_task(run, image, device), training, device))
-    return lines
+            yield make_task(run, image, device), training
+
+
+def image_shape(run: RunFolder) -> tuple:
+    return run.image_channels, run.config.data.height, run.config.data.width
 
 
 def assumed_users(config: Config) -> int:
@@ -83,11 +92,20 @@ def joint_task(run: RunFolder, image, device) -> JointTask:
 
 
 def stage_line(task, config: TrainingConfig, device) -> str:
-    """Take two optimiser steps (the first warms up) and report size, time and peak memory."""
-    task.network.train()
-    state = TrainingState(task, config, device, Path("unused"))
+    """Size, time of a real step and peak memory."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
+    seconds, precision = step_seconds(task, config, device)
+    parameters = sum(p.numel() for p in task.network.parameters())
+    return (f"{task.name:<12}{parameters / 1e6:.2f} M parameters   {config.steps} steps of {config.batch_size} x "
+            f"{config.accumulation} images   precision {precision}   {seconds:.2f} s a step, about "
+            f"{duration(seconds * config.steps)} in all   peak memory {peak_memory_gib(device):.2f} GiB")
+
+
+def step_seconds(task, config: TrainingConfig, device) -> tuple[float, str]:
+    """Take two optimiser steps, of which the first warms up: seconds of the second, and the mode of precision."""
+    task.network.train()
+    state = TrainingState(task, config, device, Path("unused"))
     for _ in range(2):
         state.step = config.steps - 1   # when all losses count
         began = time.perf_counter()
@@ -95,10 +113,7 @@ def stage_line(task, config: TrainingConfig, device) -> str:
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         seconds = time.perf_counter() - began
-    parameters = sum(p.numel() for p in task.network.parameters())
-    return (f"{task.name:<12}{parameters / 1e6:.2f} M parameters   {config.steps} steps of {config.batch_size} x "
-            f"{config.accumulation} images   precision {state.main.precision.mode}   {seconds:.2f} s a step, about "
-            f"{duration(seconds * config.steps)} in all   peak memory {peak_memory_gib(device):.2f} GiB")
+    return seconds, state.main.precision.mode
 
 
 def peak_memory_gib(device) -> float:

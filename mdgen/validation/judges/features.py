@@ -56,6 +56,13 @@ def judge_images(judge, folders, indices, device, windows=None, batch_size: int 
                      torch.cat(features).numpy(), torch.cat(probabilities).numpy())
 
 
+def unjudged(folders, indices) -> JudgedSet:
+    """The set of some images of a decoded tree that no judge has seen: features and probabilities of width 0."""
+    nothing = np.zeros((len(indices), 0))
+    return JudgedSet(folders.images[indices].numpy(), folders.labels[indices].numpy(), indices.numpy(), nothing,
+                     nothing)
+
+
 def per_user_subsets(users, counts, repeats: int = 5, seed: int = 0):
     """Yield `repeats` random selections of rows, each with counts[u] of user u, so that sets are compared at equal N.
 
