@@ -227,7 +227,7 @@ def test_wrong_or_missing_inception_weights_are_refused_before_any_reading(run_s
     assert "not the FID weights" in line
 
 
-@pytest.mark.parametrize("task, flag", [("vae", "--fake"), ("check", "--strict"), ("environment", "--real"),
+@pytest.mark.parametrize("task, flag", [("vae", "--generated"), ("check", "--strict"), ("environment", "--real"),
                                         ("samples", "--lpips-weights")])
 def test_a_flag_that_a_task_would_not_read_is_refused(task, flag, run_script, tiny_run, line_of):
     words = [flag] if flag == "--strict" else [flag, "x"]

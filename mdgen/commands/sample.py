@@ -94,7 +94,7 @@ def main(argv):
                         overwrite=args.overwrite, device=device, progress=ShowProgress("generate", "image"),
                         weights=args.weights, stage=args.stage)
     if distributed.is_main():
-        fake = f" --fake {folder}" if args.output_dir else ""
+        fake = f" --generated {folder}" if args.output_dir else ""
         then = "" if enrolled or args.users else f"; next: python evaluate.py samples {run.path}{fake}"
         users = len({row.user for row in rows})
         print(commandline.worded(f"{len(rows)} images of {users} users in {folder}{then}"))

@@ -19,6 +19,7 @@ from mdgen.runs.checkpoint import fingerprint
 from mdgen.runs.folder import RunFolder
 from mdgen.validation.cache import Cache
 from mdgen.validation.distribution import NAMES, distribution
+from mdgen.validation.honest_usefulness import read_honest
 from mdgen.validation.image_facts import ImageFacts
 from mdgen.validation.image_sets import drawing_settings, read_sets
 from mdgen.validation.intervals import METHODS, distance_intervals, with_intervals
@@ -55,6 +56,18 @@ class Judges(NamedTuple):
     keys: dict
 
 
+class Evidence(NamedTuple):
+    """What a report is made from: run, judges, the JudgedSets and ImageFacts of SETS, axes (ImageAxes or None), and the
+    sizes of a decoder's patches in pixels."""
+
+    run: RunFolder
+    judges: Judges
+    judged: list
+    facts: list
+    axes: object
+    patches: tuple
+
+
 def evaluate_samples(run: RunFolder, real_dir: Path, fake_dir: Path, report_dir: Path, *, device,
                      held_out_dir: Path | None = None, inception=None, resize: str = "pytorch-fid",
                      thresholds: dict | None = None, required=(), progress=None, command: str = "") -> dict:
@@ -66,27 +79,57 @@ def evaluate_samples(run: RunFolder, real_dir: Path, fake_dir: Path, report_dir:
     is slow to compute in RUN/report/cache, under a hash of all that it depends on.
     Raises RequestError where the folders do not fit the run or each other.
     """
-    progress = progress or (lambda *label: None)
-    real_dir, fake_dir, config = Path(real_dir), Path(fake_dir), run.config
-    split, parts = read_sets(run, real_dir, fake_dir, held_out_dir, progress)
-    cache = Cache(run.path / "report" / "cache")
-    judges = trained_judges(run, split, device)
-    judged = [judged_by(judges, part, device) for part in parts]
-    axes, patches = find_axes(real_dir), (config.vae.down_factor,)
-    facts = [ImageFacts.of(s.images, axes, patches, cache) for s in judged]
+    progress, config = progress or (lambda *label: None), run.config
+    evidence = gathered(run, real_dir, fake_dir, held_out_dir, (config.vae.down_factor,), device, progress)
     results = {
         "schema_version": SCHEMA_VERSION, "mdgen": __version__, "command": command,
         "preset": config.preset, "seed": config.seed, "run": str(run.path),
         "real": str(real_dir), "held_out": str(held_out_dir or real_dir), "generated": str(fake_dir),
-        "drawn_with": drawing_settings(fake_dir), **described(judges, run, judged),
-        **judge_sets(*judged, len(run.users.names), axes, facts)}
-    results |= shown_images(judged, judges, patches, axes, facts, results["hashes"], run, cache, device, progress)
+        "drawn_with": drawing_settings(Path(fake_dir)), **all_figures(evidence, device, progress)}
+    results["honest"] = read_honest(run, results["hashes"])
     if inception is not None:
-        add_inception(results, inception, resize, judged, run.users.colormap, cache, device, progress)
+        add_inception(results, inception, resize, evidence, device, progress)
+    return concluded(results, evidence, Path(report_dir), thresholds, required)
+
+
+def gathered(run: RunFolder, real_dir, fake_dir, held_out_dir, patches, device, progress) -> Evidence:
+    """Read the three sets, train the judges or take those that are kept, and measure every image."""
+    split, parts = read_sets(run, Path(real_dir), Path(fake_dir), held_out_dir, progress)
+    judges = trained_judges(run, split, device)
+    judged, axes = [judged_by(judges, part, device) for part in parts], find_axes(real_dir)
+    facts = [ImageFacts.of(s.images, axes, patches, cache_of(run)) for s in judged]
+    return Evidence(run, judges, judged, facts, axes, patches)
+
+
+def cache_of(run: RunFolder) -> Cache:
+    return Cache(run.path / "report" / "cache")
+
+
+def all_figures(evidence: Evidence, device, progress) -> dict:
+    """Users, hashes and judges, `judge_sets`, and what networks find out by looking at images."""
+    run, judges, judged, facts, axes, patches = evidence
+    training, held_out, generated = judged
+    cache, num_users, seed = cache_of(run), len(run.users.names), run.config.seed
+    found = {**described(judges, run, judged), **judge_sets(*judged, num_users, axes, facts)}
+    hashes = found["hashes"]
+    found["two_sample"] = cache.values("two_sample", digest(
+        hashes, training.windows, list(patches), seed), lambda: plain(two_sample(
+            training, generated, num_users, patches, seed=seed, device=device,
+            progress=progress("tell generated from real", "fold"))))
+    found["identity_basis"] = cache.values("identity_basis", digest(hashes, judges.keys), lambda: plain(identity_basis(
+        judges.classifier, *judged, axes=axes, device=device, measures=dict(zip(SETS, (f.measures for f in facts))))))
+    found["usefulness"] = study(judged, run.config, hashes, cache, device, progress)
+    return found
+
+
+def concluded(results: dict, evidence: Evidence, report_dir: Path, thresholds, required) -> dict:
+    """The results with their verdict, written to report_dir by the main process."""
+    run = evidence.run
     results = plain(results)
     results["verdict"] = verdict(results, thresholds, required)
     if distributed.is_main():
-        write_report(results, *judged, run.users.colormap, Path(report_dir), axes=axes, log=run.path / "log.jsonl")
+        write_report(results, *evidence.judged, run.users.colormap, report_dir, axes=evidence.axes,
+                     log=run.path / "log.jsonl")
     return results
 
 
@@ -146,31 +189,22 @@ def judge_sets(training: JudgedSet, held_out: JudgedSet, generated: JudgedSet, n
     return {**found, "judges": trusted}
 
 
-def shown_images(judged, judges: Judges, patches, axes, facts, hashes: dict, run: RunFolder, cache: Cache, device,
-                 progress) -> dict:
-    """What networks find out by looking at images, kept in the cache: two_sample, identity_basis, usefulness."""
-    training, held_out, generated = judged
-    num_users, evaluation, seed = len(run.users.names), run.config.evaluation, run.config.seed
-    key = digest(hashes, training.windows, list(patches), seed)
-    found = {"two_sample": cache.values("two_sample", key, lambda: plain(two_sample(
-        training, generated, num_users, patches, seed=seed, device=device,
-        progress=progress("tell generated from real", "fold"))))}
-    measures = {name: f.measures for name, f in zip(SETS, facts)}
-    found["identity_basis"] = cache.values("identity_basis", digest(hashes, judges.keys), lambda: plain(identity_basis(
-        judges.classifier, training, held_out, generated, axes=axes, device=device, measures=measures)))
-    settings = {"steps": evaluation.usefulness_steps, "seeds": evaluation.usefulness_seeds}
-    found["usefulness"] = cache.values("usefulness", digest(hashes, settings), lambda: usefulness(
-        *judged, num_users, **settings, device=device,
-        progress=progress("train identification models", "model"))) if settings["seeds"] else None
-    return found
+def study(judged, config, hashes: dict, cache: Cache, device, progress) -> dict | None:
+    """`usefulness`, once for these images and settings; None where no seeds are asked for."""
+    settings = {"steps": config.evaluation.usefulness_steps, "seeds": config.evaluation.usefulness_seeds}
+    if not settings["seeds"]:
+        return None
+    return cache.values("usefulness", digest(hashes, settings), lambda: usefulness(
+        *judged, int(judged[0].users.max()) + 1, **settings, device=device,
+        progress=progress("train identification models", "model")))
 
 
-def add_inception(results: dict, model, resize: str, judged, colormap, cache: Cache, device, progress) -> None:
+def add_inception(results: dict, model, resize: str, evidence: Evidence, device, progress) -> None:
     """The distribution in Inception's features, under names of their own where its weights are not the FID's."""
-    name = "inception" if is_fid_weights(model) else "inception_other"
+    name, run = "inception" if is_fid_weights(model) else "inception_other", evidence.run
     extractor = {"weights": fingerprint(model.state_dict()), "resize": resize}
     results["extractors"][name] = extractor
-    seen = inception_sets(model, extractor, judged, colormap, cache, device, progress)
+    seen = inception_sets(model, extractor, evidence.judged, run.users.colormap, cache_of(run), device, progress)
     found = distribution(*seen, len(results["users"]), NAMES[name])
     distance_intervals(found, NAMES[name]["fd"], *seen)
     results["distribution"][name] = found

@@ -67,7 +67,7 @@ def honest_usefulness(run: RunFolder, real_dir: Path, *, device, held_out_dir: P
     per_user = generated_per_user(run) if per_user is None else per_user
     refuse_untrainable(run, per_user)
     split, held_out_part = read_real_sets(run, Path(real_dir), held_out_dir, progress)
-    training, held_out = unjudged(split.folders, split.train), unjudged(*held_out_part)
+    training, held_out = unjudged(split.folders, split.train), unjudged(held_out_part.folders, held_out_part.rows)
     sizes = chosen_sizes(sizes, split.train_users.bincount().tolist())
     folder = run.path / "report" / "honest"
     with only_writer(folder):
@@ -234,7 +234,7 @@ def one_size(few: Few, held_out: JudgedSet, per_user: int, cache: Cache, device,
         train_stages(run, few.split, "classifier", device)
     sample_users(run, run.samples, per_user=per_user, seed=run.config.seed, overwrite=True, device=device,
                  progress=progress(f"generate, {label}", "image"))
-    tree = read_tree(run, run.samples, "--fake", progress("read generated images", "image"))
+    tree = read_tree(run, run.samples, "--generated", progress("read generated images", "image"))
     real, generated = unjudged(few.split.folders, few.split.train), unjudged(tree, first_rows(tree, per_user))
     asked = {"seeds": evaluation.usefulness_seeds, "steps": evaluation.usefulness_steps}
     sets = real, held_out, generated

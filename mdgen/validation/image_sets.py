@@ -33,7 +33,7 @@ def read_sets(run: RunFolder, real_dir: Path, fake_dir: Path, held_out_dir: Path
     """
     check_generated(fake_dir, run.users.names)            # before minutes are spent on the real ones
     split, held_out = read_real_sets(run, real_dir, held_out_dir, progress)
-    fake = read_tree(run, fake_dir, "--fake", progress("read generated images"))
+    fake = read_tree(run, fake_dir, "--generated", progress("read generated images"))
     return split, (ImageSet(split.folders, split.train, split.windows), held_out,
                    ImageSet(fake, torch.arange(len(fake)), separate(len(fake))))
 
@@ -93,17 +93,17 @@ def read_tree(run: RunFolder, folder: Path, flag: str, progress=None) -> UserFol
 
 def check_generated(folder: Path, names) -> None:
     """RequestError unless the tree holds images of exactly these users."""
-    remedy = "run sample.py for this run, or give --fake a folder with generated images of every user"
+    remedy = "run sample.py for this run, or give --generated a folder with generated images of every user"
     if not folder.is_dir() or not any(path.is_dir() for path in folder.iterdir()):
         raise RequestError(f"there are no generated images in {folder}; {remedy}")
     try:
         found = list(list_users(folder, min_images=1, min_users=1))
     except RequestError as problem:
-        raise RequestError(str(problem).replace("--data-dir", "--fake")) from None
+        raise RequestError(str(problem).replace("--data-dir", "--generated")) from None
     unknown, missing = [n for n in found if n not in names], [n for n in names if n not in found]
     if unknown:
         raise RequestError(f"{folder} has images of {listing(unknown)}, whom this run does not know; "
-                           f"it knows {listing(names)}. Remove the folder, or give the right --fake")
+                           f"it knows {listing(names)}. Remove the folder, or give the right --generated")
     if missing:
         raise RequestError(f"{folder} has no images of {listing(missing)}; expected all users of the run: "
                            f"{remedy}")

@@ -110,7 +110,7 @@ def judged(run: RunFolder, folder: Path, judge, real: list, per_user: int, devic
 
     real: the JudgedSets of training and held-out images.
     """
-    tree, users = read_tree(run, folder, "--fake"), range(len(run.users.names))
+    tree, users = read_tree(run, folder, "--generated"), range(len(run.users.names))
     fake = judge_images(judge, tree, first_rows(tree, per_user), device)
     sets = *real, fake
     distance = compare(*sets, [min(len(s.of_user(user)) for s in sets) for user in users])["fd"]

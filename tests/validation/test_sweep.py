@@ -100,7 +100,7 @@ def test_intervals_are_read_as_two_shares():
     (["sweep", "--samples-per-user", "1"], "--samples-per-user is 1"),
     (["sweep", "--vary", "classifier"], "run train.py classifier"),
     (["sweep", "--vary", "autoguidance", "--intervals", "0-0.5"], "--intervals is for classifier-free guidance"),
-    (["sweep", "--fake", "x"], "--fake is not for evaluate.py sweep"),
+    (["sweep", "--generated", "x"], "--generated is not for evaluate.py sweep"),
     (["samples", "--scales", "2"], "--scales is not for evaluate.py samples")])
 def test_what_a_sweep_cannot_do_is_refused_before_work(trained, run_script, line_of, argv, words):
     assert words in line_of(run_script("evaluate.py", argv[0], trained, *argv[1:]), 2)

@@ -59,7 +59,7 @@ def judge_images(judge, folders, indices, device, windows=None, batch_size: int 
 def unjudged(folders, indices) -> JudgedSet:
     """The set of some images of a decoded tree that no judge has seen: features and probabilities of width 0."""
     nothing = np.zeros((len(indices), 0))
-    return JudgedSet(folders.images[indices].numpy(), folders.labels[indices].numpy(), indices.numpy(), nothing,
+    return JudgedSet(folders.images[indices].numpy(), folders.labels[indices].numpy(), separate(len(indices)), nothing,
                      nothing)
 
 

@@ -7,7 +7,8 @@ from mdgen.validation.judges.features import EXTRACTOR
 from mdgen.validation.report.html import both, look_up
 from mdgen.validation.report.tables import Number
 
-FEATURES_OF = {EXTRACTOR: "the user classifier's features", "inception": "Inception's features"}
+FEATURES_OF = {EXTRACTOR: "the user classifier's features", "inception": "Inception's features",
+               "inception_other": "the features of Inception with weights of another origin"}
 
 
 class SummaryLine(NamedTuple):
