@@ -10,7 +10,8 @@ FACE = [["__version__"], ["lazy_names"]]   # what mdgen/__init__.py defines itse
 WITHIN = {"validation": (("metrics", "image_measures"), ("judges",),
                          ("cache", "distribution", "image_facts", "image_sets", "intervals", "memorization", "physics",
                           "reconstruction", "statistical_tests"), ("report",), ("honest_usefulness",),
-                         ("evaluate_samples", "evaluate_vae"), ("sweep", "evaluate_folders"), ("checks",)),
+                         ("evaluate_samples", "evaluate_vae"), ("sweep", "evaluate_folders", "reference_set"),
+                         ("checks",)),
           "training": (("",), ("stages",))}
 
 

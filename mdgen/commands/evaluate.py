@@ -56,6 +56,15 @@ def parser():
                    help="of folders: images this far apart may share samples, 0 for none (default: 4; windows.csv "
                    "knows better)")
     p.add_argument("--report-dir", type=Path, help="default: RUN/report")
+    add_verdict_flags(p)
+    p.add_argument("--lpips-weights", type=Path, metavar="DIR", help="the LPIPS weights")
+    add_study_flags(p)
+    p.add_argument("--device", choices=["cpu", "cuda"], help="default: cuda where there is one")
+    return p
+
+
+def add_verdict_flags(p):
+    """What decides between passed and failed, and the weights that FID needs."""
     p.add_argument("--threshold", action="append", metavar="NAME=VALUE",
                    help="change a threshold of the verdict, or NAME=off; may be given several times")
     p.add_argument("--strict", action="store_true", default=None,
@@ -70,7 +79,10 @@ def parser():
                    help="fetch the FID weights where they are missing")
     p.add_argument("--resize", choices=["pytorch-fid", "clean-fid", "torch-fidelity"],
                    help="how images are brought to Inception's 299 pixels (default: pytorch-fid)")
-    p.add_argument("--lpips-weights", type=Path, metavar="DIR", help="the LPIPS weights")
+
+
+def add_study_flags(p):
+    """What sweep and usefulness vary."""
     p.add_argument("--vary", choices=["cfg", "autoguidance", "classifier"],
                    help="whose scale sweep varies (default: cfg, classifier-free guidance); the others stay the run's")
     p.add_argument("--scales", type=float, nargs="+", metavar="SCALE",
@@ -84,8 +96,6 @@ def parser():
                    help="train a generator on few real images alone, for every size; says first what that costs")
     p.add_argument("--sizes", type=int, nargs="+", metavar="N",
                    help="real images of every user that a generator is trained on (default: 5 10 20 50)")
-    p.add_argument("--device", choices=["cpu", "cuda"], help="default: cuda where there is one")
-    return p
 
 
 def main(argv):

@@ -109,12 +109,13 @@ def all_figures(evidence: Evidence, device, progress) -> dict:
     """Users, hashes and judges, `judge_sets`, and what networks find out by looking at images."""
     run, judges, judged, facts, axes, patches = evidence
     training, held_out, generated = judged
-    cache, num_users, seed = cache_of(run), len(run.users.names), run.config.seed
+    cache, num_users, evaluation = cache_of(run), len(run.users.names), run.config.evaluation
+    asked = {"seed": run.config.seed, "steps": evaluation.two_sample_steps}
     found = {**described(judges, run, judged), **judge_sets(*judged, num_users, axes, facts)}
     hashes = found["hashes"]
     found["two_sample"] = cache.values("two_sample", digest(
-        hashes, training.windows, list(patches), seed), lambda: plain(two_sample(
-            training, generated, num_users, patches, seed=seed, device=device,
+        hashes, training.windows, list(patches), asked), lambda: plain(two_sample(
+            training, generated, num_users, patches, **asked, device=device,
             progress=progress("tell generated from real", "fold"))))
     found["identity_basis"] = cache.values("identity_basis", digest(hashes, judges.keys), lambda: plain(identity_basis(
         judges.classifier, *judged, axes=axes, device=device, measures=dict(zip(SETS, (f.measures for f in facts))))))

@@ -18,7 +18,7 @@ from mdgen.validation.judges.usefulness import train_classifier
 from mdgen.validation.metrics.bootstrap import percentiles, resampled
 from mdgen.validation.metrics.simple_features import area_under_curve, simple_features
 
-STEPS = 200        # of 32 images for every fold; at 64 x 64 pixels a fold is 0.16 TFLOP
+STEPS = 200        # of 32 images for every fold; at 64 x 64 pixels a fold is 0.15 TFLOP
 VIEW = 64          # pixels: the network sees larger images whole, shrunk to it, and in pieces of it
 GRAIN = 16         # pixels: pieces and shifts are multiples of it, so that the grid of a decoder's patches stays
 MOST_PIECES = 16   # of a larger image that is judged
@@ -55,9 +55,9 @@ def classifier_two_sample(real, generated, *, blocks=None, folds: int = FOLDS, s
     return tell_apart(real, generated, blocks=blocks, folds=folds, seed=seed).result
 
 
-def tell_apart(real, generated, *, blocks=None, other_blocks=None, folds: int = FOLDS, seed: int = 0, device="cpu",
-               progress=None) -> Told:
-    """`classifier_two_sample` with blocks on both sides, the scores of all images, and a device.
+def tell_apart(real, generated, *, blocks=None, other_blocks=None, folds: int = FOLDS, seed: int = 0,
+               steps: int = STEPS, device="cpu", progress=None) -> Told:
+    """`classifier_two_sample` with blocks on both sides, the scores of all images, its steps and a device.
 
     progress: called with (done, total) folds.
     """
@@ -72,7 +72,7 @@ def tell_apart(real, generated, *, blocks=None, other_blocks=None, folds: int = 
     for fold in range(folds):
         parts = [SimpleNamespace(images=s[of != fold], users=np.full((of != fold).sum(), side))
                  for side, (s, of) in enumerate(zip(sets, fold_of))]
-        network = train_classifier(parts, 2, steps=STEPS, seed=seed * folds + fold, device=device, prepare=moved_view)
+        network = train_classifier(parts, 2, steps=steps, seed=seed * folds + fold, device=device, prepare=moved_view)
         for score, s, of in zip(scores, sets, fold_of):
             score[of == fold] = probabilities(network, s[of == fold], device)
         if progress:
@@ -152,11 +152,17 @@ def probabilities(network, images, device):
 # --- in a report ---
 
 def stretches(windows, parts: int) -> list:
-    """Rows of one user's windows [n, 3] in order of time, cut into `parts` stretches of which no two share a sample."""
+    """Rows of one user's windows [n, 3] in order of time, cut into `parts` stretches.
+
+    Windows that share samples with a later stretch are left out, unless less than half of the stretch would remain: a
+    short recording then tells itself a little across the cuts, the control's as well as the test's.
+    """
     order = np.lexsort((windows[:, 2], windows[:, 1], windows[:, 0]))
-    cut = np.array_split(order, parts)
-    later = [np.concatenate([order[:0], *cut[k + 1:]]) for k in range(parts)]
-    return [rows[~overlapping(windows[rows], windows[rest])] if len(rest) else rows for rows, rest in zip(cut, later)]
+    cut, found = np.array_split(order, parts), []
+    for k, rows in enumerate(cut):
+        apart = rows[~overlapping(windows[rows], windows[np.concatenate([order[:0], *cut[k + 1:]])])]
+        found.append(apart if 2 * len(apart) >= len(rows) else rows)
+    return found
 
 
 def evenly(rows, count: int):
@@ -189,22 +195,23 @@ def chosen_rows(training, generated, num_users: int, folds: int = FOLDS) -> dict
             "later": pick(range(folds, 2 * folds)), "generated": (fake, np.arange(len(fake)))}
 
 
-def two_sample(training, generated, num_users: int, patches, *, seed: int = 0, device="cpu",
+def two_sample(training, generated, num_users: int, patches, *, seed: int = 0, steps: int = STEPS, device="cpu",
                progress=None) -> dict | None:
     """The test of a report, its control, and the simple features with the area of each: see docs/validation.md.
 
-    patches: sizes of a decoder's patches in pixels. None with fewer than FEWEST images on a side.
+    patches: sizes of a decoder's patches in pixels. None with fewer than FEWEST images on a side, or without steps.
     """
     chosen = chosen_rows(training, generated, num_users)
-    if chosen["per_user"] * num_users < FEWEST:
+    if chosen["per_user"] * num_users < FEWEST or not steps:
         return None
     told, areas = {}, {}
     for turn, (name, (first, second)) in enumerate({"test": ("training", "generated"),
                                                     "control": ("earlier", "later")}.items()):
         (rows, blocks), (others, other_blocks) = chosen[first], chosen[second]
         images = training.images[rows], (generated if second == "generated" else training).images[others]
-        told[name] = tell_apart(*images, blocks=blocks, other_blocks=other_blocks, seed=seed, device=device,
-                                progress=progress and (lambda k, n, turn=turn: progress(k + turn * n, 2 * n)))
+        told[name] = tell_apart(
+            *images, blocks=blocks, other_blocks=other_blocks, seed=seed, steps=steps, device=device,
+            progress=progress and (lambda done, folds, turn=turn: progress(done + turn * folds, 2 * folds)))
         features = [simple_features(part, patches) for part in images]
         areas[name] = {key: area_under_curve(*(part[key] for part in features)) for key in features[0]}
     (result, real, fake), control = told["test"], told["control"].result
