@@ -72,6 +72,7 @@ def evaluate_against_reference(reference: Path, generated_dir: Path, report_dir:
     results = {**header(run, generated_dir, command), "real": str(reference), "held_out": str(reference), **about,
                "hashes": hashes | about["hashes"],
                **judge_sets(*evidence.judged, len(run.users.names), evidence.axes, facts)}
+    results["verification"]["loss"] = run.config.evaluation.siamese_loss
     return concluded(results, evidence, Path(report_dir), thresholds, required)
 
 

@@ -112,6 +112,7 @@ def all_figures(evidence: Evidence, device, progress) -> dict:
     cache, num_users, evaluation = cache_of(run), len(run.users.names), run.config.evaluation
     asked = {"seed": run.config.seed, "steps": evaluation.two_sample_steps}
     found = {**described(judges, run, judged), **judge_sets(*judged, num_users, axes, facts)}
+    found["verification"]["loss"] = evaluation.siamese_loss
     hashes = found["hashes"]
     found["two_sample"] = cache.values("two_sample", digest(
         hashes, training.windows, list(patches), asked), lambda: plain(two_sample(

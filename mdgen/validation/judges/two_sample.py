@@ -102,7 +102,7 @@ def area_with_interval(scores, units, fold_of) -> TwoSample:
 
     def area(a, b):
         total, count = (((a @ matrix) * b).sum(axis=1) for matrix in (wins * pairs, pairs))
-        return total / count
+        return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
 
     found = area(np.ones((1, len(first))), np.ones((1, len(second))))[0]
     return TwoSample(float(found), tuple(percentiles(area(*weights))))
@@ -136,11 +136,17 @@ def moved_view(images, generator):
     return view(images.roll(multiple(width - 1), dims=3), *(multiple(max(side - VIEW, 0)) for side in (height, width)))
 
 
+def pieces(side: int) -> list[int]:
+    """Where the pieces begin that cover a side of so many pixels."""
+    if side <= VIEW:
+        return [0]
+    return np.unique(np.linspace(0, side - VIEW, -(-side // VIEW)) // GRAIN * GRAIN).astype(int).tolist()
+
+
 @torch.inference_mode()
 def probabilities(network, images, device):
     """The probability [N] of the second class, by the mean logits over the views of images [N, C, H, W]."""
-    tops, lefts = ([*range(0, max(side - VIEW, 0) + 1, VIEW)] for side in images.shape[2:])
-    places = [*itertools.product(tops, lefts)]
+    places = [*itertools.product(*(pieces(side) for side in images.shape[2:]))]
     places = [places[k] for k in np.unique(np.linspace(0, len(places) - 1, min(len(places), MOST_PIECES)).astype(int))]
     found = []
     for batch in torch.from_numpy(images).split(64):

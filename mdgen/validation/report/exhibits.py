@@ -39,17 +39,19 @@ class Exhibits:
     def write(self, folder) -> None:
         """folder/figures/<name>.svg and, where matplotlib is installed, .pdf; folder/tables/<name>.csv and .tex.
 
-        A PDF of an earlier report that cannot be drawn anew is removed, so that it does not show old figures.
+        A PDF stays where its figure is as before. One that is outdated and cannot be drawn anew is removed.
         """
         pdf = pdf_possible()
         for part in "figures", "tables":
             (folder / part).mkdir(parents=True, exist_ok=True)
         for name, drawing in self.figures.items():
-            write_text(folder / "figures" / f"{name}.svg", drawing.svg(alone=True) + "\n")
-            if pdf:
-                write_pdf(drawing, folder / "figures" / f"{name}.pdf")
-            else:
-                (folder / "figures" / f"{name}.pdf").unlink(missing_ok=True)
+            path, text = folder / "figures" / f"{name}.svg", drawing.svg(alone=True) + "\n"
+            drawn = path.with_suffix(".pdf")
+            if not (path.is_file() and path.read_text(encoding="utf-8") == text):
+                drawn.unlink(missing_ok=True)
+                write_text(path, text)
+            if pdf and not drawn.exists():
+                write_pdf(drawing, drawn)
         for name, found in self.tables.items():
             write_text(folder / "tables" / f"{name}.csv", to_csv(found))
             write_text(folder / "tables" / f"{name}.tex", to_latex(found))

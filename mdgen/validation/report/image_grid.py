@@ -44,7 +44,7 @@ class ImageGrid:
             lines = max((caption.count("\n") + 1 for caption in captions), default=0)
             items += [Text(x + self.cell / 2, y + CAPTION * (row + 1) - 4, shortened(words, self.cell, SMALL),
                            "middle", SMALL) for x, caption in zip(starts, captions)
-                      for row, words in enumerate(caption.split("\n"))]
+                      for row, words in enumerate(caption.split("\n")) if words]
             y += CAPTION * lines
             items += [Text(NAMES + 8, y + size[1] / 2 + 4, shortened(name, NAMES - 14), "end")] if name else []
             items += velocities(self.axes, starts[0], y, size[1])

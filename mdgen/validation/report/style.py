@@ -15,7 +15,8 @@ section { margin-top: 2.6rem; }
 .said > p { font-size: .95rem; }
 .soft, figcaption, footer { color: var(--soft); font-size: .88rem; overflow-wrap: anywhere; }
 footer p { max-width: none; }
-.note { border-left: 3px solid #d9a521; background: #fdf8e8; padding: .5rem .8rem; max-width: 60rem; }
+.note { border-left: 3px solid #d9a521; background: #fdf8e8; padding: .5rem .8rem; }
+.note, h1 + p { max-width: 64rem; }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(17rem, 100%), 1fr)); gap: .9rem;
   margin: 1.2rem 0; }
 .card, .user, .verdict, .couple { background: var(--card); border: 1px solid var(--line); border-radius: 10px;
@@ -63,6 +64,7 @@ tbody th:first-child { white-space: normal; min-width: 8.5rem; overflow-wrap: an
 .stacked th:last-child { text-align: left; } .stacked tbody th:first-child { white-space: nowrap; }
 .stacked td:last-child { white-space: normal; text-align: left; color: var(--soft); }
 .stacked th:nth-child(2), .stacked td:nth-child(2) { text-align: left; }
+.verdict code { white-space: nowrap; }
 code { font-size: .85rem; overflow-wrap: anywhere; }
 footer { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: .8rem; }
 @media (min-width: 68rem) {

@@ -44,7 +44,8 @@ def test_good_figures_pass():
     ("fid", {"fid": 50.0}), ("inception_score", {"score": 2.0}), ("user_accuracy", {"accuracy": 0.8}),
     ("verification_eer", {"eer": 0.3}), ("copy_rate", {"copies": 0.05}), ("fd_over_floor", {"fd": 31.0}),
 
-    ("two_sample_auc", {"two_sample": 0.95}), ("diversity", {"diversity": 0.87}), ("fine_texture", {"texture": 0.4}), ("fine_texture", {"texture": 3.0})])
+    ("two_sample_auc", {"two_sample": 0.95}), ("diversity", {"diversity": 0.87}),
+    ("fine_texture", {"texture": 0.4}), ("fine_texture", {"texture": 3.0})])
 def test_one_bad_figure_fails_its_criterion_alone(name, change):
     found = verdict(results(**change))
     assert found["overall"] == FAILED

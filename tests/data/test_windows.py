@@ -1,0 +1,58 @@
+"""Which windows share samples, against brute force, and blocks and units on recordings known by construction."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from mdgen.data.windows import blocks, independent, resampling_units, separate, sharing, window_places
+
+
+def share(a, b):
+    return a[0] == b[0] and bool(set(range(a[1], a[2] + 1)) & set(range(b[1], b[2] + 1)))
+
+
+@pytest.fixture
+def windows():
+    rng = np.random.default_rng(0)
+    first = rng.integers(0, 30, 14)
+    return np.stack([rng.integers(0, 2, 14), first, first + rng.integers(0, 9, 14)], axis=1)
+
+
+def test_two_windows_share_what_their_samples_say(windows):
+    assert sharing(windows, windows[:5]).tolist() == [[share(a, b) for b in windows[:5]] for a in windows]
+
+
+def test_independent_windows_are_apart_and_no_larger_set_is(windows):
+    kept = windows[independent(windows)]
+    assert (sharing(kept, kept) == np.eye(len(kept), dtype=bool)).all()
+    larger = itertools.combinations(range(len(windows)), len(kept) + 1)
+    pairs = sharing(windows, windows) & ~np.eye(len(windows), dtype=bool)
+    assert all(pairs[np.ix_(rows, rows)].any() for rows in larger)
+    assert kept.tolist() == sorted(kept.tolist())
+
+
+def test_places_in_a_folder_stand_for_windows_as_the_gap_of_the_split_says():
+    labels = np.array([0] * 12 + [1] * 3)
+    found = window_places(labels, 4)
+    assert independent(found).tolist() == [0, 5, 10, 12]           # only more than four places on is another moment
+    assert not sharing(found[:12], found[12:]).any()
+    alone = window_places(labels, 0)                               # the demo's images: recordings of their own
+    assert independent(alone).tolist() == list(range(15)) and (sharing(alone, alone) == np.eye(15, dtype=bool)).all()
+    assert (separate(15) == alone).all() and len(independent(separate(0))) == 0
+
+
+def test_a_block_holds_what_shares_samples_with_its_first():
+    found = window_places([0] * 12 + [1] * 3, 4)
+    assert blocks(found).tolist() == [0] * 5 + [1] * 5 + [2] * 2 + [3] * 3
+    order = np.random.default_rng(1).permutation(15)
+    assert (blocks(found[order]) == blocks(found)[order]).all()
+    assert blocks(separate(4)).tolist() == [0, 1, 2, 3]
+
+
+def test_recordings_are_resampled_where_users_have_two_or_more():
+    users = np.repeat([0, 1], 6)
+    one, two = (np.stack([recording, np.tile(np.arange(3), 4) * 5, np.tile(np.arange(3), 4) * 5 + 9], axis=1)
+                for recording in (users, np.repeat(np.arange(4), 3)))
+    assert resampling_units(two, users).tolist() == np.repeat(np.arange(4), 3).tolist()
+    assert (resampling_units(one, users) == blocks(one)).all()

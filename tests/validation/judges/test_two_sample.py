@@ -1,0 +1,149 @@
+"""Planted differences are told, equal sets are not, and no block is on both sides of a fold."""
+
+import numpy as np
+import pytest
+
+from mdgen.data.windows import separate, sharing, window_places
+from mdgen.errors import RequestError
+from mdgen.validation.judges.features import JudgedSet
+from mdgen.validation.judges.two_sample import (
+    area_with_interval,
+    chosen_rows,
+    classifier_two_sample,
+    deal,
+    pieces,
+    probabilities,
+    stretches,
+    tell_apart,
+    two_sample,
+    view,
+)
+from mdgen.validation.metrics.simple_features import area_under_curve
+
+
+def walks(count, seed, size=32):
+    """Dark images with a bright speckled band at a random place."""
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 3, (count, 1, size, size))
+    for image, row in zip(images, rng.integers(4, size - 8, count)):
+        image[0, row:row + 4] += rng.integers(80, 200, (4, size))
+    return images.astype(np.uint8)
+
+
+def test_a_haze_of_a_few_levels_is_told_and_equal_sets_are_not():
+    real, hazy, other = walks(40, 0), walks(40, 1), walks(40, 2)
+    hazy[:, :, ::2] = hazy[:, :, ::2].clip(6, None)
+    found = tell_apart(real, hazy, steps=30, folds=2).result
+    assert found.auc > 0.95 and found.interval[0] > 0.85
+    equal = tell_apart(real, other, steps=30, folds=2).result
+    assert equal.interval[0] < 0.5 < equal.interval[1] and abs(equal.auc - 0.5) < 0.2
+
+
+def test_what_repeats_within_a_block_is_not_known_again():
+    """Five copies of every image: by single images a network knows them, by blocks there is nothing to tell."""
+    first, second = (walks(10, seed).repeat(5, axis=0) for seed in (0, 1))
+    blocks = np.arange(10).repeat(5)
+    leaking = tell_apart(first, second, steps=50, folds=2).result
+    apart = tell_apart(first, second, blocks=blocks, other_blocks=blocks, steps=50, folds=2).result
+    assert leaking.auc > apart.auc + 0.15 and np.ptp(apart.interval) > np.ptp(leaking.interval)
+
+
+def test_a_seed_gives_the_same_answer_and_another_one_another():
+    sets = walks(16, 0), walks(16, 1)
+    first, again, other = (tell_apart(*sets, steps=3, folds=2, seed=seed) for seed in (0, 0, 1))
+    assert first.result == again.result and (first.first == again.first).all()
+    assert not (first.first == other.first).all()
+    assert all(0 <= p <= 1 for p in (*first.first, *first.second))
+
+
+def test_blocks_stay_whole_and_folds_are_even():
+    units = np.repeat(np.arange(20), np.random.default_rng(0).integers(1, 9, 20))
+    fold_of = deal(units, 4, np.random.default_rng(1))
+    assert all(len(set(fold_of[units == unit])) == 1 for unit in range(20))
+    assert np.ptp(np.bincount(fold_of, minlength=4)) < 9
+    with pytest.raises(RequestError, match="3 blocks in 4 folds"):
+        deal([1, 1, 2, 3], 4, np.random.default_rng(0))
+
+
+def test_the_area_compares_within_folds_alone():
+    first, second = np.array([0.1, 0.2, 0.7, 0.8]), np.array([0.3, 0.15, 0.75, 0.9])
+    folds = [np.array([0, 0, 1, 1])] * 2
+    found = area_with_interval([first, second], [np.arange(4)] * 2, folds)
+    assert found.auc == np.mean([area_under_curve(first[:2], second[:2]), area_under_curve(first[2:], second[2:])])
+    assert found.interval[0] <= found.auc <= found.interval[1]
+
+
+def test_images_that_are_none_are_refused():
+    with pytest.raises(ValueError, match="need uint8"):
+        classifier_two_sample(np.zeros((8, 1, 16, 16)), walks(8, 0))
+    with pytest.raises(ValueError, match="of one size"):
+        classifier_two_sample(walks(8, 0), walks(8, 0, 48))
+    with pytest.raises(RequestError, match="2 blocks in 4 folds"):
+        classifier_two_sample(walks(8, 0), walks(8, 1), blocks=[0] * 4 + [1] * 4)
+
+
+def test_large_images_are_seen_whole_and_in_pieces():
+    import torch
+
+    x = torch.randint(0, 256, (2, 1, 128, 192), dtype=torch.uint8)
+    seen = view(x, 64, 32)
+    assert seen.shape == (2, 4, 64, 64)
+    assert torch.allclose(seen[:, 2], x[:, 0, 64:, 32:96].float() / 127.5 - 1)
+    assert torch.allclose(seen[:, 0].mean(), x.float().mean() / 127.5 - 1, atol=1e-5)
+    assert [pieces(side) for side in (48, 64, 96, 128, 200, 256)] == [
+        [0], [0], [0, 32], [0, 64], [0, 32, 80, 128], [0, 64, 128, 192]]
+
+    tops = []
+
+    class Corner(torch.nn.Module):
+        def forward(self, seen):
+            tops.append(seen[:, 2, 0, 0])
+            return torch.stack([seen[:, 2, 0, 0], 0 * seen[:, 2, 0, 0]], dim=1)
+
+    found = probabilities(Corner(), x.numpy(), "cpu")
+    corners = torch.stack([x[:, 0, top, left].double() / 127.5 - 1 for top in (0, 64) for left in (0, 64, 128)])
+    assert len(tops) == 6 and found == pytest.approx(torch.sigmoid(-corners.mean(dim=0)).numpy(), abs=1e-6)
+
+
+def judged(per_user, gap, users=3):
+    labels = np.arange(users).repeat(per_user)
+    return JudgedSet(walks(len(labels), per_user), labels, window_places(labels, gap),
+                     *2 * [np.zeros((len(labels), 1))])
+
+
+@pytest.mark.parametrize("gap, per_user", [(0, 40), (4, 100)])
+def test_stretches_are_in_order_of_time_and_share_nothing(gap, per_user):
+    windows = window_places(np.zeros(per_user, int), gap)[np.random.default_rng(0).permutation(per_user)]
+    cut = stretches(windows, 8)
+    assert len(cut) == 8 and all(windows[a].max(axis=0)[1] < windows[b].min(axis=0)[1] for a, b in zip(cut, cut[1:]))
+    assert not any(sharing(windows[a], windows[b]).any() for a, b in zip(cut, cut[1:]))
+    assert sum(map(len, cut)) == per_user - 7 * gap
+    assert sum(map(len, stretches(window_places(np.zeros(16, int), 4), 8))) == 16    # too short to leave anything out
+
+
+def test_both_comparisons_have_the_same_numbers_of_images_and_blocks_apart():
+    training = judged(100, 4)
+    generated = JudgedSet(walks(60, 9), np.arange(3).repeat(20), separate(60), *2 * [np.zeros((60, 1))])
+    chosen = chosen_rows(training, generated, 3)
+    assert chosen.pop("per_user") == 20 and all(len(rows) == 60 for rows, _ in chosen.values())
+    for user in range(3):
+        earlier, later = (chosen[name][0][training.users[chosen[name][0]] == user] for name in ("earlier", "later"))
+        assert earlier.max() < later.min()
+    rows, blocks = chosen["training"]
+    windows = training.windows[rows]
+    assert not (sharing(windows, windows) & (blocks[:, None] != blocks)).any()
+
+
+def test_a_report_names_what_gives_images_away():
+    training = judged(24, 0)
+    images = walks(36, 5)
+    images[:, :, ::2] = images[:, :, ::2].clip(6, None)
+    generated = JudgedSet(images, np.arange(3).repeat(12), separate(36), *2 * [np.zeros((36, 1))])
+    found = two_sample(training, generated, 3, (4,), steps=25)
+    assert found["auc"] > 0.9 and abs(found["control"]["auc"] - 0.5) < 0.25 and found["images"] == [36, 36]
+    features = {line["name"]: line for line in found["features"]}
+    assert features["share of levels 5 to 20"]["auc"] > 0.99 > 0.8 > features["share of levels 5 to 20"]["control"]
+    assert [p for _, p in found["surest"]["generated"]] == sorted((p for _, p in found["surest"]["generated"]))[::-1]
+    assert found["surest"]["training"][0][1] < 0.5
+    assert two_sample(training, generated, 3, (4,), steps=0) is None
+    assert two_sample(judged(4, 0), generated, 3, (4,)) is None
