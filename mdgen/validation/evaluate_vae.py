@@ -15,6 +15,7 @@ from mdgen import __version__, distributed
 from mdgen.data.image_io import grid, to_pixels, write_png
 from mdgen.data.latents import LatentStatistics
 from mdgen.data.splits import Split
+from mdgen.data.windows import resampling_units
 from mdgen.files import write_text
 from mdgen.losses.autoencoder import kl_divergence
 from mdgen.losses.perceptual import MIN_SIZE, classifier_distance, find_lpips_weights, load_lpips
@@ -22,8 +23,10 @@ from mdgen.runs.checkpoint import fingerprint
 from mdgen.runs.folder import RunFolder
 from mdgen.training.user_classifier import outputs
 from mdgen.validation.image_sets import read_split
-from mdgen.validation.judges.features import judge_images
+from mdgen.validation.judges.features import EXTRACTOR, judge_images
+from mdgen.validation.judges.trust import trust_in_classifier
 from mdgen.validation.judges.user_classifier import recognition, train_judge
+from mdgen.validation.metrics.bootstrap import resampled, share_interval
 from mdgen.validation.metrics.latent_statistics import latent_statistics
 from mdgen.validation.reconstruction import distances, per_user, reconstructed, reconstruction_quality
 from mdgen.validation.report.html import number
@@ -53,7 +56,7 @@ def evaluate_vae(run: RunFolder, real_dir: Path, report_dir: Path, *, device, pr
     judge, key = train_judge(split, run.config.evaluation, run.path / "report" / "judges",
                              seed=run.config.seed, device=device)
     name, distance, weights = perceptual_distance(lpips, judge, split.folders.images.shape, key)
-    original = judge_images(judge, split.folders, split.validation, device)
+    original = judge_images(judge, split.folders, split.validation, device, split.windows)
     trees = {"vae": reconstructed(vae, split.folders, split.validation, device),
              "pca": reconstructed(patch_components(run, split).to(device), split.folders, split.validation, device)}
     quality = {}
@@ -68,13 +71,22 @@ def evaluate_vae(run: RunFolder, real_dir: Path, report_dir: Path, *, device, pr
         "hashes": {"vae": vae_hash, "judge": key, "perceptual": weights,
                    "held_out": fingerprint({"images": split.folders.images[split.validation]})},
         "perceptual": name, "latents": describe_latents(run, vae, vae_hash, split, device), **quality,
-        "originals": {"recognition": recognition(original.probabilities, original.users)}}
+        "originals": {"recognition": recognised(original)}}
+    results["judges"] = {EXTRACTOR: trust_in_classifier(results["originals"]["recognition"], len(names))}
     results = plain(results | {"verdict": verdict(results)})
     if distributed.is_main():
         with report_folder(Path(report_dir)):
             write_text(Path(report_dir) / "vae.json", to_json(results))
             write_png(Path(report_dir) / "vae.png", picture(split, trees["vae"], run.users.colormap))
     return results
+
+
+def recognised(original) -> dict:
+    """`recognition` of the held-out originals, with the interval of the accuracy."""
+    units = resampling_units(original.windows, original.users)
+    hits = original.probabilities.argmax(axis=1) == original.users
+    return {**recognition(original.probabilities, original.users),
+            "interval": share_interval(hits, units, resampled(units))}
 
 
 def perceptual_distance(lpips, judge, shape, key: str):
@@ -114,17 +126,23 @@ def posteriors(vae, folders, indices, device):
 
 
 def verdict(results: dict) -> list:
-    """What a usable autoencoder must meet: [{"name", "value", "threshold", "passed"}]; passed is None where images are
-    too small for fine power. Principal components that lose nothing cannot be beaten, only equalled."""
+    """What a usable autoencoder must meet: [{"name", "value", "threshold", "passed", "reason"}].
+
+    passed is None, and reason says why, where images are too small for fine power, and where the judge does not
+    clearly beat chance on the originals: it could not lose what it does not have. Principal components that lose
+    nothing cannot be beaten, only equalled.
+    """
+    distrust = results["judges"][EXTRACTOR]["reason"]
     vae, pca = (results[kind]["psnr_db"]["overall"] for kind in ("vae", "pca"))
     drop = results["originals"]["recognition"]["accuracy"] - results["vae"]["recognition"]["accuracy"]
     most = max(MOST_ACCURACY_DROP, 1 / results["images"]["held_out"])
     fine, dead = results["vae"]["fine_power"]["overall"], len(results["latents"]["dead"])
-    checks = [("psnr_over_pca_db", vae - pca, 0.0, vae > pca or vae == float("inf")),
-              ("judge_accuracy_drop", drop, most, drop < most + 1e-9),
-              ("fine_power", fine, LEAST_FINE_POWER, None if fine is None else fine >= LEAST_FINE_POWER),
-              ("dead_channels", dead, 0, dead == 0)]
-    return [dict(zip(("name", "value", "threshold", "passed"), check)) for check in checks]
+    checks = [("psnr_over_pca_db", vae - pca, 0.0, vae > pca or vae == float("inf"), None),
+              ("judge_accuracy_drop", drop, most, None if distrust else drop < most + 1e-9, distrust),
+              ("fine_power", fine, LEAST_FINE_POWER, None if fine is None else fine >= LEAST_FINE_POWER,
+               "the images have no frequency that high" if fine is None else None),
+              ("dead_channels", dead, 0, dead == 0, None)]
+    return [dict(zip(("name", "value", "threshold", "passed", "reason"), check)) for check in checks]
 
 
 def picture(split: Split, tree, colormap: str | None):
@@ -154,5 +172,5 @@ def vae_summary(results: dict) -> str:
     lines.append(f"images: {count['held_out']} held-out, {count['training']} training"
                  + (" (small: one image moves the accuracy much)" if count["small_n"] else ""))
     lines += [f"{WORDS[check['passed']]}: {check['name']} {number(check['value'])}, threshold {check['threshold']:g}"
-              for check in results["verdict"]]
+              + (f" ({check['reason']})" if check["reason"] else "") for check in results["verdict"]]
     return "\n".join(lines)

@@ -36,7 +36,7 @@ def physics(training, held_out, generated, num_users: int, *, axes: ImageAxes | 
     measures = measures or {name: image_measures(one.images, axes) for name, one in sets.items()}
     chosen = {name: random_pairs(one, training, num_users, pairs, np.random.default_rng([seed, k]))
               for k, (name, one) in enumerate(sets.items())}
-    unit, missing = "m/s" if axes else SHARE, not_measured(training.images.shape[-2:], axes)
+    unit, missing = "m/s" if axes else SHARE, not_measured(generated.images.shape[-2:], axes)
     features = {}
     for name in UNITS:
         values = {key: found.get(name) for key, found in measures.items()}
