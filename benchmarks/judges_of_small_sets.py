@@ -71,7 +71,7 @@ def figures(population, x, x_users, y, y_users, rng) -> dict:
 
 def rejections(x, x_users, y, y_users, rng) -> dict:
     """Share of kernel two-sample tests that reject: of each user, and of all images with two ways to permute them."""
-    from mdgen.validation.statistical_tests import mmd_statistic, permutation_p, relabellings
+    from mdgen.validation.comparisons.statistical_tests import mmd_statistic, permutation_p, relabellings
 
     order_x, order_y = np.argsort(x_users, kind="stable"), np.argsort(y_users, kind="stable")
     x, x_users, y, y_users = x[order_x], x_users[order_x], y[order_y], y_users[order_y]

@@ -4,7 +4,8 @@
 
 Eight simulated users. Of each, 60 recordings are the real images; 24 others, which no judge is shown, pose as
 generated. So they stand for a perfect generator. Each fault changes these 24. FOLDER keeps the images and the judges.
-The table is the one of docs/validation.md; a figure that its threshold refuses is bold.
+The table is the one of docs/validation.md; a figure that its threshold refuses is bold, and a p of a pooled test
+that rejects.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter
+from scipy.ndimage import gaussian_filter
 
 from mdgen import commandline
 
@@ -109,8 +111,35 @@ def blur(target, real):
     change(target, lambda image: image.filter(ImageFilter.GaussianBlur(1.5)))
 
 
+def on_levels(function):
+    """A fault that changes intensities, int levels [H, W] of 255 -> [H, W], of images in jet colours."""
+    from mdgen.data.colormap import to_color, to_levels
+
+    def fault(target, real):
+        rng = np.random.default_rng(0)
+        change(target, lambda image: Image.fromarray(to_color(
+            function(to_levels(np.asarray(image.convert("RGB")), "jet").astype(int), rng) / 255, "jet")))
+
+    return fault
+
+
+def haze(levels, rng):
+    """A third of the floor is lifted by 6 to 12 levels, in clouds."""
+    clouds = gaussian_filter(rng.normal(size=levels.shape), 3)
+    lifted = (clouds > np.quantile(clouds, 2 / 3)) & (levels < 5)
+    return np.where(lifted, levels + rng.integers(6, 13, levels.shape), levels)
+
+
+def patch_grid(levels, rng):
+    """Every patch of 4 x 4 pixels that shows an echo has an error of its own, of 6 levels."""
+    height, width = levels.shape
+    offsets = rng.normal(0, 6, (height // 4 + 1, width // 4 + 1)).repeat(4, axis=0).repeat(4, axis=1)
+    return np.where(levels > 10, np.rint(levels + offsets[:height, :width]).astype(int).clip(1, None), levels)
+
+
 FAULTS = {PERFECT: None, "collapsed modes": collapse, "planted copies": copy_training_images,
-          "two users swapped": swap_two, "users shuffled": shuffle_users, "pure noise": make_noise, "blur": blur}
+          "two users swapped": swap_two, "users shuffled": shuffle_users, "pure noise": make_noise, "blur": blur,
+          "haze over the floor": on_levels(haze), "grid of the decoder's patches": on_levels(patch_grid)}
 
 
 def row(fault: str, found: dict) -> str:
@@ -122,6 +151,9 @@ def row(fault: str, found: dict) -> str:
     part, features = found["distribution"]["user_classifier"], found["physics"]["features"]
     cells += [f"{part[name]['generated']:.2f}" for name in ("precision", "recall", "density", "coverage")]
     cells += [f"{features[name]['generated']['to_user']['overall']:.2f}" for name in ("torso_line", "spectrum")]
+    for line in found["tests"]["pooled"]:
+        rejected = line["p_holm"] <= found["tests"]["alpha"]
+        cells.append(f"**{line['p_holm']:.2g}**" if rejected else f"{line['p_holm']:.2g}")
     cells += [f"{found['diversity']['pixels']['generated']['overall']:.2f}",
               f"{found['usefulness']['tstr']['mean']:.2f}"]
     return f"| {fault} | {' | '.join(cells)} |"
@@ -141,7 +173,7 @@ def main(argv) -> int:
         print(rows[-1], flush=True)
     names = [line["name"] for line in found["verdict"]["criteria"] if line["status"] != NOT_MEASURED]
     names += ["precision", "recall", "density", "coverage", "torso line to user", "spectrum to user",
-              "diversity, pixels", "TSTR"]
+              *(f"p of {test.replace('_', ' ')}" for test in found["tests"]["tests"]), "diversity, pixels", "TSTR"]
     print("\n".join(["", f"| fault | {' | '.join(names)} |", "| --- " * (len(names) + 1) + "|", *rows]))
     return 0
 

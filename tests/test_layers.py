@@ -8,8 +8,8 @@ FLOORS = (("errors", "files", "distributed", "config", "commandline", "scheduler
           ("data", "diffusion"), ("runs",), ("training",), ("validation",), ("commands",), ("__main__",))
 FACE = [["__version__"], ["lazy_names"]]   # what mdgen/__init__.py defines itself; it imports nothing
 WITHIN = {"validation": (("metrics", "image_measures"), ("judges",),
-                         ("cache", "distribution", "image_facts", "image_sets", "intervals", "memorization", "physics",
-                          "reconstruction", "statistical_tests"), ("report",), ("honest_usefulness",),
+                         ("cache", "comparisons", "image_facts", "image_sets", "reconstruction"), ("report",),
+                         ("honest_usefulness",),
                          ("evaluate_samples", "evaluate_vae"), ("sweep", "evaluate_folders", "reference_set"),
                          ("checks",)),
           "training": (("",), ("stages",))}

@@ -18,11 +18,14 @@ from mdgen.models.inception import is_fid_weights
 from mdgen.runs.checkpoint import fingerprint
 from mdgen.runs.folder import RunFolder
 from mdgen.validation.cache import Cache
-from mdgen.validation.distribution import NAMES, distribution
+from mdgen.validation.comparisons.distribution import NAMES, distribution
+from mdgen.validation.comparisons.intervals import METHODS, distance_intervals, with_intervals
+from mdgen.validation.comparisons.memorization import originality
+from mdgen.validation.comparisons.physics import physics
+from mdgen.validation.comparisons.statistical_tests import SIMPLE, user_tests
 from mdgen.validation.honest_usefulness import read_honest
 from mdgen.validation.image_facts import ImageFacts
 from mdgen.validation.image_sets import drawing_settings, read_sets
-from mdgen.validation.intervals import METHODS, distance_intervals, with_intervals
 from mdgen.validation.judges.features import EXTRACTOR, JudgedSet, judge_images
 from mdgen.validation.judges.identity_basis import identity_basis
 from mdgen.validation.judges.inception_features import inception_features
@@ -31,16 +34,13 @@ from mdgen.validation.judges.trust import trust_in_classifier, trust_in_verifica
 from mdgen.validation.judges.two_sample import two_sample
 from mdgen.validation.judges.usefulness import usefulness
 from mdgen.validation.judges.user_classifier import recognition, train_judge
-from mdgen.validation.memorization import originality
 from mdgen.validation.metrics.diversity import user_diversity
 from mdgen.validation.metrics.per_user import listed, ratios, user_means
 from mdgen.validation.metrics.spectral_texture import FINE_CYCLES
 from mdgen.validation.metrics.verification import verification
-from mdgen.validation.physics import physics
 from mdgen.validation.report.summary import summary
 from mdgen.validation.report.verdict import verdict
 from mdgen.validation.report.write import plain, write_report
-from mdgen.validation.statistical_tests import SIMPLE, user_tests
 
 __all__ = ["evaluate_samples", "judge_sets", "summary"]
 SCHEMA_VERSION = 3
@@ -110,14 +110,17 @@ def all_figures(evidence: Evidence, device, progress) -> dict:
     run, judges, judged, facts, axes, patches = evidence
     training, held_out, generated = judged
     cache, num_users, evaluation = cache_of(run), len(run.users.names), run.config.evaluation
-    asked = {"seed": run.config.seed, "steps": evaluation.two_sample_steps}
     found = {**described(judges, run, judged), **judge_sets(*judged, num_users, axes, facts)}
     found["verification"]["loss"] = evaluation.siamese_loss
     hashes = found["hashes"]
-    found["two_sample"] = cache.values("two_sample", digest(
-        hashes, training.windows, list(patches), asked), lambda: plain(two_sample(
-            training, generated, num_users, patches, **asked, device=device,
-            progress=progress("tell generated from real", "fold"))))
+
+    def keep(name, settings, make):
+        images = hashes["training"] if name == "two_sample_control" else hashes
+        return cache.values(name, digest(images, training.windows, settings), lambda: plain(make()))
+
+    found["two_sample"] = two_sample(
+        training, generated, num_users, patches, seed=run.config.seed, steps=evaluation.two_sample_steps,
+        device=device, keep=keep, progress=progress("tell generated from real", "fold"))
     found["identity_basis"] = cache.values("identity_basis", digest(hashes, judges.keys), lambda: plain(identity_basis(
         judges.classifier, *judged, axes=axes, device=device, measures=dict(zip(SETS, (f.measures for f in facts))))))
     found["usefulness"] = study(judged, run.config, hashes, cache, device, progress)

@@ -25,10 +25,10 @@ from mdgen.training.log import duration
 from mdgen.training.stages.dry_run import stage_tasks, step_seconds
 from mdgen.training.stages.run_stages import train_stages
 from mdgen.validation.cache import Cache
+from mdgen.validation.comparisons.memorization import copy_rate
 from mdgen.validation.image_sets import first_rows, read_real_sets, read_tree
 from mdgen.validation.judges.features import JudgedSet, unjudged
 from mdgen.validation.judges.usefulness import block_rng, block_starts, train_classifier, usefulness
-from mdgen.validation.memorization import copy_rate
 from mdgen.validation.report.write import plain, report_folder, to_json
 
 SIZES = (5, 10, 20, 50)   # real images per user, where nothing else is asked for

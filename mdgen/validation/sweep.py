@@ -13,12 +13,12 @@ from mdgen.files import digest, write_text
 from mdgen.runs.draw import read_manifest, sample_users
 from mdgen.runs.folder import RunFolder
 from mdgen.runs.pipeline import load_guides
-from mdgen.validation.distribution import compare
+from mdgen.validation.comparisons.distribution import compare
+from mdgen.validation.comparisons.memorization import originality
 from mdgen.validation.evaluate_samples import diversity, texture
 from mdgen.validation.image_sets import first_rows, read_split, read_tree
 from mdgen.validation.judges.features import judge_images
 from mdgen.validation.judges.user_classifier import recognition, train_judge
-from mdgen.validation.memorization import originality
 from mdgen.validation.metrics.spectral_texture import user_fine_power
 from mdgen.validation.report.sweep_page import DISTANCE, FIGURES, render
 from mdgen.validation.report.write import plain, report_folder, to_json

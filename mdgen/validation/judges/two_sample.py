@@ -23,6 +23,7 @@ STEPS = 200        # of 32 images for every fold; at 64 x 64 pixels a fold is 0.
 VIEW = 64          # pixels: the network sees larger images whole, shrunk to it, and in pieces of it
 GRAIN = 16         # pixels: pieces and shifts are multiples of it, so that the grid of a decoder's patches stays
 MOST_PIECES = 16   # of a larger image that is judged
+MOST_SHOWN = 8     # images of a side that were told most surely
 MOST_LEAVES = 5000  # images, whose distances fit into memory; more are ordered by their mean level alone
 FOLDS, FEWEST = 4, 20   # images of either side, below which the report says nothing
 
@@ -227,30 +228,34 @@ def chosen_rows(training, generated, num_users: int, folds: int = FOLDS) -> dict
 
 
 def two_sample(training, generated, num_users: int, patches, *, seed: int = 0, steps: int = STEPS, device="cpu",
-               progress=None) -> dict | None:
+               keep=lambda name, settings, make: make(), progress=None) -> dict | None:
     """The test of a report, its control, and the simple features with the area of each: see docs/validation.md.
 
-    patches: sizes of a decoder's patches in pixels. None with fewer than FEWEST images on a side, or without steps.
+    patches: sizes of a decoder's patches in pixels. keep(name, settings, make): make() or what is kept of it under the
+    settings that it depends on beside the images; the control depends on the training images alone.
+    None with fewer than FEWEST images on a side, or without steps.
     """
     chosen = chosen_rows(training, generated, num_users)
     if chosen["per_user"] * num_users < FEWEST or not steps:
         return None
-    told, areas = {}, {}
-    for turn, (name, (first, second)) in enumerate({"test": ("training", "generated"),
-                                                    "control": ("earlier", "later")}.items()):
+    settings = [seed, steps, list(patches), chosen["per_user"]]
+
+    def told(turn, first, second, other):
         (rows, blocks), (others, other_blocks) = chosen[first], chosen[second]
-        images = training.images[rows], (generated if second == "generated" else training).images[others]
-        users = training.users[rows], (generated if second == "generated" else training).users[others]
-        told[name] = tell_apart(
-            *images, blocks=blocks, other_blocks=other_blocks, users=users, seed=seed, steps=steps, device=device,
-            progress=progress and (lambda done, folds, turn=turn: progress(done + turn * folds, 2 * folds)))
-        features = [simple_features(part, patches) for part in images]
-        areas[name] = {key: area_under_curve(*(part[key] for part in features)) for key in features[0]}
-    (result, real, fake), control = told["test"], told["control"].result
-    rows = {"generated": chosen["generated"][0], "training": chosen["training"][0]}
-    surest = {"generated": [[int(rows["generated"][k]), float(fake[k])] for k in np.argsort(-fake, kind="stable")[:8]],
-              "training": [[int(rows["training"][k]), float(real[k])] for k in np.argsort(real, kind="stable")[:8]]}
-    return {**result._asdict(), "control": control._asdict(), "per_user": chosen["per_user"],
-            "images": [len(real), len(fake)], "folds": FOLDS, "surest": surest,
-            "features": [{"name": key, "auc": area, "control": areas["control"][key]}
-                         for key, area in areas["test"].items()]}
+        found = tell_apart(
+            training.images[rows], other.images[others], blocks=blocks, other_blocks=other_blocks,
+            users=(training.users[rows], other.users[others]), seed=seed, steps=steps, device=device,
+            progress=progress and (lambda done, folds: progress(done + turn * folds, 2 * folds)))
+        features = [simple_features(part, patches) for part in (training.images[rows], other.images[others])]
+        surest = {name: [[int(at[k]), float(p[k])] for k in np.argsort(sign * p, kind="stable")[:MOST_SHOWN]]
+                  for name, at, p, sign in ((first, rows, found.first, 1), (second, others, found.second, -1))}
+        return {**found.result._asdict(), "surest": surest,
+                "areas": {key: area_under_curve(*(part[key] for part in features)) for key in features[0]}}
+
+    control = keep("two_sample_control", settings, lambda: told(0, "earlier", "later", training))
+    test = keep("two_sample", settings, lambda: told(1, "training", "generated", generated))
+    return {"auc": test["auc"], "interval": test["interval"], "surest": test["surest"],
+            "control": {key: control[key] for key in ("auc", "interval")}, "per_user": chosen["per_user"],
+            "images": [len(chosen[name][0]) for name in ("training", "generated")], "folds": FOLDS,
+            "features": [{"name": key, "auc": area, "control": control["areas"][key]}
+                         for key, area in test["areas"].items()]}

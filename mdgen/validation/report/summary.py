@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from mdgen.validation.distribution import NAMES
+from mdgen.validation.comparisons.distribution import NAMES
 from mdgen.validation.judges.features import EXTRACTOR
 from mdgen.validation.report.html import both, look_up
 from mdgen.validation.report.tables import Number

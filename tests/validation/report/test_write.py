@@ -19,7 +19,7 @@ from PIL import Image
 from mdgen.data.image_axes import ImageAxes
 from mdgen.data.windows import separate
 from mdgen.errors import RunError
-from mdgen.validation.distribution import distribution
+from mdgen.validation.comparisons.distribution import distribution
 from mdgen.validation.evaluate_samples import NAMES as METRICS
 from mdgen.validation.evaluate_samples import judge_sets
 from mdgen.validation.judges.features import JudgedSet

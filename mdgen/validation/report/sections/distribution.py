@@ -2,7 +2,7 @@
 
 from html import escape
 
-from mdgen.validation.distribution import NAMES
+from mdgen.validation.comparisons.distribution import NAMES
 from mdgen.validation.report.html import COLUMNS, SIDES, both, folded, look_up, section, side_by_side
 from mdgen.validation.report.looks import POINTS, feature_scatter, mean_images, mean_spectrum
 from mdgen.validation.report.summary import FEATURES_OF

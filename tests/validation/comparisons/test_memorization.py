@@ -5,8 +5,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from mdgen.data.copies import lower_fence, near, pixel_distances
+from mdgen.validation.comparisons.memorization import moments, originality
 from mdgen.validation.judges.features import JudgedSet
-from mdgen.validation.memorization import moments, originality
 
 USERS, PER_USER = 3, 40
 

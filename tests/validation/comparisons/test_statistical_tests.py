@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import fisher_exact, kstest, mannwhitneyu
 
-from mdgen.validation.judges.features import JudgedSet
-from mdgen.validation.statistical_tests import (
+from mdgen.validation.comparisons.statistical_tests import (
     MMD,
     RECOGNITION,
     fisher_less,
@@ -19,6 +18,7 @@ from mdgen.validation.statistical_tests import (
     relabellings,
     user_tests,
 )
+from mdgen.validation.judges.features import JudgedSet
 
 DIM = 4
 

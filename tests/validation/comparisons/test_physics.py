@@ -10,9 +10,9 @@ from mdgen.data.image_axes import ImageAxes
 from mdgen.data.windows import separate
 from mdgen.radar import Walker, draw_recording, walking_spectrogram
 from mdgen.radar.simulation import PROFILES
+from mdgen.validation.comparisons.physics import physics, random_pairs
 from mdgen.validation.image_measures import UNITS, image_measures
 from mdgen.validation.judges.features import JudgedSet
-from mdgen.validation.physics import physics, random_pairs
 
 AXES = ImageAxes(-1.5, 6.0, 2.2)
 WALKERS = [Walker(height=1.6, speed=1.05), Walker(height=1.75, speed=1.25), Walker(height=1.85, speed=1.5)]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mdgen.data.windows import separate
-from mdgen.validation.distribution import distribution, scores
+from mdgen.validation.comparisons.distribution import distribution, scores
 from mdgen.validation.judges.features import JudgedSet
 
 NAMES = {"fd": "fd_x", "kd": "kd_x", "is": "is_x"}
