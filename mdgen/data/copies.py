@@ -16,7 +16,7 @@ class CopyRate:
     """The share of generated images that are copies of a Split's training images, judged in pixels alone."""
 
     def __init__(self, split):
-        self.split, self.windows = split, split.windows[split.train.numpy()]
+        self.split = split
 
     def rate(self, images, users):
         """images: [N, C, H, W] of `users` [N] -> 0 to 1; None with too few held-out images to say."""
@@ -24,6 +24,10 @@ class CopyRate:
         if not enough_held_out(held_out_users):
             return None
         return float(too_near(self.nearest(images), users, self.held_out, held_out_users).mean())
+
+    @functools.cached_property
+    def windows(self):
+        return self.split.windows[self.split.train.numpy()]
 
     def nearest(self, images) -> dict:
         return near(pixel_distances(images, self.split.folders.images[self.split.train].numpy()), self)
