@@ -120,8 +120,11 @@ def equal_error_rate(false, true) -> float:
 
 
 def thinned(false, true, points: int = CHART_POINTS):
-    """The curve at up to `points` places evenly spaced along it: (false, true)."""
+    """The curve at up to `points` places: half evenly spaced along it, half of its corners, evenly spaced in the
+    logarithm of the false acceptance rate, where a logarithmic axis shows most: (false, true)."""
     if len(false) <= points:
         return false, true
-    along, places = false + true, np.linspace(0, 2, points)
+    along, rare = false + true, false[false > 0].min()
+    corners = np.searchsorted(false, np.geomspace(rare, 1, points // 2))
+    places = np.unique(np.concatenate([np.linspace(0, 2, points - points // 2), along[corners]]))
     return np.interp(places, along, false), np.interp(places, along, true)
