@@ -143,7 +143,7 @@ class EvaluationConfig:
     classifier_steps: int = setting(600, 1)
     siamese_loss: str = setting("nt_xent", among=("contrastive", "triplet", "nt_xent"))
     siamese_steps: int = setting(600, 1)
-    usefulness_steps: int = setting(300, 1)         # of each of the small classifiers, about 11 per seed
+    usefulness_steps: int = setting(250, 1)         # of each of the small classifiers, about 11 per seed
     usefulness_seeds: int = setting(3, 0)           # 0 leaves the study out
     two_sample_steps: int = setting(200, 0)         # of each of the 8 networks that tell sets apart; 0 leaves them out
 
