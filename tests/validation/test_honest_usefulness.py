@@ -11,8 +11,9 @@ import torch
 
 from mdgen.config import InitConfig, override
 from mdgen.config.presets import preset
-from mdgen.data.splits import WINDOW_COLUMNS, WINDOWS_FILE, Split, digests
+from mdgen.data.splits import Split, digests
 from mdgen.data.user_folders import UserFolders
+from mdgen.data.windows import WINDOW_COLUMNS, WINDOWS_FILE
 from mdgen.errors import RequestError
 from mdgen.files import digest
 from mdgen.runs.folder import RunFolder, Users
