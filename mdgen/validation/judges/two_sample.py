@@ -90,8 +90,8 @@ def kind_order(first, second, users=None) -> list:
 
     The leaves of Ward's (1963) tree of the images at 8 x 8 pixels, in logarithmic levels.
     """
-    small = [F.adaptive_avg_pool2d(levels_of(torch.from_numpy(s)), 8).flatten(1) for s in (first, second)]
-    points = torch.cat(small).double().numpy()
+    points = torch.cat([F.adaptive_avg_pool2d(levels_of(batch), 8).flatten(1).double()
+                        for s in (first, second) for batch in torch.from_numpy(s).split(256)]).numpy()
     many = len(points) > MOST_LEAVES
     leaves = points.mean(axis=1).argsort() if many else leaves_list(linkage(points, "ward"))
     place = np.empty(len(points), np.int64)

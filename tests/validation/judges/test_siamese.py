@@ -7,11 +7,10 @@ import pytest
 import torch
 
 from mdgen.config import Config, DataConfig, EvaluationConfig
-from mdgen.data.copies import INDEPENDENT_GAP
 from mdgen.data.splits import Split
 from mdgen.errors import RequestError
 from mdgen.training.log import read_log
-from mdgen.validation.judges.siamese import LOSSES, embed, siamese_key, spread_places, train_siamese
+from mdgen.validation.judges.siamese import LOSSES, SPREAD, embed, siamese_key, spread_places, train_siamese
 from mdgen.validation.metrics.verification import verification
 
 CPU = torch.device("cpu")
@@ -84,7 +83,7 @@ def test_images_of_a_batch_do_not_overlap_and_all_are_used(count, chosen):
     generator, seen = torch.Generator().manual_seed(0), set()
     for _ in range(300):
         places = spread_places(count, chosen, generator).sort().values
-        assert len(places) == chosen and places.diff().min() >= INDEPENDENT_GAP
+        assert len(places) == chosen and places.diff().min() >= SPREAD
         seen |= set(places.tolist())
     assert seen == set(range(count))
 
