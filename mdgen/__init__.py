@@ -19,8 +19,8 @@ _HOMES = {
                          "spaced_timesteps"),
     "mdgen.diffusion": ("NetworkDenoiser", "autoguidance", "classifier_free", "diffusion_loss", "generate"),
     "mdgen.training": ("EMA", "MixedPrecision", "RunState", "checkpointed"),
-    "mdgen.validation": ("density_coverage", "frechet_distance", "inception_features", "inception_score",
-                         "kernel_distance", "kernel_distance_stratified", "precision_recall"),
+    "mdgen.validation": ("classifier_two_sample", "density_coverage", "frechet_distance", "inception_features",
+                         "inception_score", "kernel_distance", "kernel_distance_stratified", "precision_recall"),
     "mdgen.radar": ("Walker", "cadence", "envelope", "radar_echo", "simulate_walk", "spectrogram")}
 
 
