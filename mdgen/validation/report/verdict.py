@@ -22,14 +22,17 @@ class Criterion:
     judge: str = ""            # whose word it is: a judge that is not trusted has measured nothing
     interval: tuple = ()       # path to the interval of the figure
     optional: bool = False     # needs weights that many machines cannot fetch
+    lacking: str = ""          # why there may be no figure
 
 
+WEIGHTS = "needs the 2015 Inception weights"
 DISTANCE = "distribution", "user_classifier", "fd_user_classifier", "against_training"
 CRITERIA = {
     "fid": Criterion(("distribution", "inception", "fid", "all_images", "generated_to_training"), True, 50.0,
-                     "Fréchet distance in 2015 Inception features, of all images", optional=True),
+                     "Fréchet distance in 2015 Inception features, of all images", optional=True, lacking=WEIGHTS),
     "inception_score": Criterion(("distribution", "inception", "inception_score", "generated"), False, 2.0,
-                                 "Inception Score: confident and varied class predictions", optional=True),
+                                 "Inception Score: confident and varied class predictions", optional=True,
+                                 lacking=WEIGHTS),
     "user_accuracy": Criterion(("recognition", "generated", "accuracy"), False, 0.80,
                                "share of generated images recognised as the wanted user", judge="user_classifier",
                                interval=("recognition", "generated", "interval")),
@@ -38,10 +41,12 @@ CRITERIA = {
                                   interval=("verification", "generated", "intervals", "eer")),
     "two_sample_auc": Criterion(("two_sample", "auc"), True, 0.90,
                                 "area under the ROC curve of a network that learns to tell generated from training "
-                                "images, on images that it has not seen", interval=("two_sample", "interval")),
+                                "images, on images that it has not seen", interval=("two_sample", "interval"),
+                                lacking="needs the real images, 20 or more on either side"),
     "copy_rate": Criterion(("originality", "copy_rate"), True, 0.02,
                            "share of generated images that copy a training image",
-                           interval=("originality", "interval")),
+                           interval=("originality", "interval"),
+                           lacking="needs the real images, ten held-out ones or more beyond one for each user"),
     "fd_over_floor": Criterion((*DISTANCE, "generated"), True, 3.0,
                                "Fréchet distance in the user classifier's features, over that of real held-out images",
                                (*DISTANCE, "floor"), judge="user_classifier"),
@@ -106,6 +111,7 @@ def judged(name: str, criterion: Criterion, results: dict, limit: float) -> dict
     if criterion.closeness and value is not None:
         value = min(value, 1 / value) if value else 0.0
     reason = look_up(results, ("judges", criterion.judge, "reason")) if criterion.judge else None
+    reason = reason or (criterion.lacking or None if value is None else None)
     status = NOT_MEASURED if value is None or reason else PASSED if (
         value < limit if criterion.below else value > limit) else FAILED
     interval = look_up(results, criterion.interval) if criterion.interval else None

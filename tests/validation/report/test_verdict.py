@@ -57,6 +57,7 @@ def test_without_the_weights_that_few_have_the_verdict_passes_and_says_so():
     del without["distribution"]["inception"]
     found = verdict(without)
     assert found["overall"] == PASSED and found["words"] == "passed; not measured: fid, inception_score"
+    assert [row["reason"] for row in found["criteria"]][:3] == ["needs the 2015 Inception weights"] * 2 + [None]
     assert [key for key, status in statuses(found).items() if status == NOT_MEASURED] == found["not_measured"]
     assert verdict(without, required=("fid",))["overall"] == INCOMPLETE
     assert verdict(results(), required=("fid",))["words"] == PASSED
