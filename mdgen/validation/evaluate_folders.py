@@ -14,7 +14,6 @@ from mdgen.errors import RequestError
 from mdgen.runs.folder import RunFolder, Users
 from mdgen.validation.evaluate_samples import (
     SCHEMA_VERSION,
-    SETS,
     add_inception,
     all_figures,
     concluded,
@@ -80,7 +79,7 @@ def header(run: RunFolder, generated_dir, command: str) -> dict:
     data = run.config.data
     return {"schema_version": SCHEMA_VERSION, "mdgen": __version__, "command": command, "preset": run.config.preset,
             "seed": run.config.seed, "run": None, "size": [data.height, data.width], "generated": str(generated_dir),
-            "drawn_with": drawing_settings(Path(generated_dir)), "sets": list(SETS)}
+            "drawn_with": drawing_settings(Path(generated_dir))}
 
 
 def stand_in(real_dir: Path, generated_dir: Path, work: Path, size, gap, progress) -> RunFolder:

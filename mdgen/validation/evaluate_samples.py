@@ -3,7 +3,7 @@
 References are the real training images: a perfect generator scores as the held-out images do.
 """
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -121,7 +121,8 @@ def all_figures(evidence: Evidence, device, progress) -> dict:
     found["two_sample"] = two_sample(
         training, generated, num_users, patches, seed=run.config.seed, steps=evaluation.two_sample_steps,
         device=device, keep=keep, progress=progress("tell generated from real", "fold"))
-    found["identity_basis"] = cache.values("identity_basis", digest(hashes, judges.keys), lambda: plain(identity_basis(
+    key = digest(hashes, judges.keys, axes and asdict(axes))
+    found["identity_basis"] = cache.values("identity_basis", key, lambda: plain(identity_basis(
         judges.classifier, *judged, axes=axes, device=device, measures=dict(zip(SETS, (f.measures for f in facts))))))
     found["usefulness"] = study(judged, run.config, hashes, cache, device, progress)
     return found

@@ -19,6 +19,7 @@ from mdgen.validation.judges.usefulness import train_classifier
 from mdgen.validation.metrics.bootstrap import percentiles, resampled
 from mdgen.validation.metrics.simple_features import area_under_curve, simple_features
 
+VERSION = 1        # raise it when the test changes: what a report has kept of it is then made anew
 STEPS = 200        # of 32 images for every fold; at 64 x 64 pixels a fold is 0.15 TFLOP
 VIEW = 64          # pixels: the network sees larger images whole, shrunk to it, and in pieces of it
 GRAIN = 16         # pixels: pieces and shifts are multiples of it, so that the grid of a decoder's patches stays
@@ -238,7 +239,7 @@ def two_sample(training, generated, num_users: int, patches, *, seed: int = 0, s
     chosen = chosen_rows(training, generated, num_users)
     if chosen["per_user"] * num_users < FEWEST or not steps:
         return None
-    settings = [seed, steps, list(patches), chosen["per_user"]]
+    settings = [VERSION, seed, steps, list(patches), chosen["per_user"]]
 
     def told(turn, first, second, other):
         (rows, blocks), (others, other_blocks) = chosen[first], chosen[second]
