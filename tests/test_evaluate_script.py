@@ -23,7 +23,7 @@ def test_the_exit_status_follows_the_verdict_only_with_strict(quick_run, run_scr
     off = [word for name in CRITERIA if name != "fine_texture" for word in ("--threshold", f"{name}=off")]
     for flags, verdict, status in ((["--strict"], "failed", 1), ([], "failed", 0),
                                    (["--strict", *off, "--threshold", "fine_texture=-1"], "passed", 0)):
-        fatal = [] if verdict == "passed" else ["--threshold", "user_accuracy=1.5"]    # which no judge can give
+        fatal = [] if verdict == "passed" else ["--threshold", "fine_texture=1.5"]    # which no image can have
         outcome = run_script("evaluate.py", "samples", quick_run, *flags, *fatal)
         assert outcome.status == status, outcome
         assert f"verdict: {verdict}" in outcome.out
