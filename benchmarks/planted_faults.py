@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter
-from scipy.ndimage import gaussian_filter
 
 from mdgen import commandline
 
@@ -113,9 +112,9 @@ def blur(target, real):
 
 def on_levels(function):
     """A fault that changes intensities, int levels [H, W] of 255 -> [H, W], of images in jet colours."""
-    from mdgen.data.colormap import to_color, to_levels
-
     def fault(target, real):
+        from mdgen.data.colormap import to_color, to_levels
+
         rng = np.random.default_rng(0)
         change(target, lambda image: Image.fromarray(to_color(
             function(to_levels(np.asarray(image.convert("RGB")), "jet").astype(int), rng) / 255, "jet")))
@@ -125,15 +124,18 @@ def on_levels(function):
 
 def haze(levels, rng):
     """A third of the floor is lifted by 6 to 12 levels, in clouds."""
+    from scipy.ndimage import gaussian_filter
+
     clouds = gaussian_filter(rng.normal(size=levels.shape), 3)
     lifted = (clouds > np.quantile(clouds, 2 / 3)) & (levels < 5)
     return np.where(lifted, levels + rng.integers(6, 13, levels.shape), levels)
 
 
 def patch_grid(levels, rng):
-    """Every patch of 4 x 4 pixels that shows an echo has an error of its own, of 6 levels."""
+    """Every patch of 4 x 4 pixels that shows an echo has an error of its own, of 10 levels: differences across
+    the grid are then 1.06 times those elsewhere."""
     height, width = levels.shape
-    offsets = rng.normal(0, 6, (height // 4 + 1, width // 4 + 1)).repeat(4, axis=0).repeat(4, axis=1)
+    offsets = rng.normal(0, 10, (height // 4 + 1, width // 4 + 1)).repeat(4, axis=0).repeat(4, axis=1)
     return np.where(levels > 10, np.rint(levels + offsets[:height, :width]).astype(int).clip(1, None), levels)
 
 

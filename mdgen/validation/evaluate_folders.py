@@ -3,13 +3,15 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 
 from mdgen import __version__
 from mdgen.config.presets import preset
+from mdgen.data.colormap import is_grey
 from mdgen.data.user_folders import UserFolders, list_users
-from mdgen.data.windows import separate
+from mdgen.data.windows import WINDOWS_FILE, separate
 from mdgen.errors import RequestError
 from mdgen.runs.folder import RunFolder, Users
 from mdgen.validation.evaluate_samples import (
@@ -27,6 +29,7 @@ from mdgen.validation.image_sets import ImageSet, check_generated, drawing_setti
 from mdgen.validation.reference_set import read_reference, write_reference
 
 LARGEST = 128            # pixels of a side, unless another size is asked for
+STEP = 8                 # pixels: sides are multiples of it
 PATCHES = 4, 8, 16       # of decoders that are not known here
 
 
@@ -47,7 +50,7 @@ def evaluate_folders(real_dir: Path, generated_dir: Path, report_dir: Path, *, d
     if save_reference is not None:
         write_reference(Path(save_reference), evidence)
     results = {**header(run, generated_dir, command), "real": str(real_dir), "held_out": str(held_out_dir or real_dir),
-               **all_figures(evidence, device, progress)}
+               "notes": notes(run, real_dir, generated_dir, gap), **all_figures(evidence, device, progress)}
     if inception is not None:
         add_inception(results, inception, resize, evidence, device, progress)
     return concluded(results, evidence, Path(report_dir), thresholds, required)
@@ -69,6 +72,7 @@ def evaluate_against_reference(reference: Path, generated_dir: Path, report_dir:
     evidence = evidence._replace(judged=[*evidence.judged, generated], facts=facts)
     about = described(evidence.judges, run, evidence.judged)
     results = {**header(run, generated_dir, command), "real": str(reference), "held_out": str(reference), **about,
+               "notes": notes(run, None, generated_dir, None),
                "hashes": hashes | about["hashes"],
                **judge_sets(*evidence.judged, len(run.users.names), evidence.axes, facts)}
     results["verification"]["loss"] = run.config.evaluation.siamese_loss
@@ -84,11 +88,12 @@ def header(run: RunFolder, generated_dir, command: str) -> dict:
 
 def stand_in(real_dir: Path, generated_dir: Path, work: Path, size, gap, progress) -> RunFolder:
     """A run in memory that knows the users of real_dir and how their images are read."""
-    names = list(list_users(real_dir))
+    try:
+        names = list(list_users(real_dir))
+    except RequestError as problem:
+        raise RequestError(str(problem).replace("--data-dir", "--real")) from None
     check_generated(generated_dir, names)
-    height, width = size or smaller(first_size(real_dir), first_size(generated_dir))
-    if min(height, width) < 16:
-        raise RequestError(f"--size is {height} {width}; expected 16 pixels or more, which the judges need")
+    height, width = checked_size(size) if size else smaller(first_size(real_dir), first_size(generated_dir))
     config = preset("small")
     data = replace(config.data, height=height, width=width, gap=config.data.gap if gap is None else gap)
     config = replace(config, preset="folders", data=data)
@@ -97,15 +102,50 @@ def stand_in(real_dir: Path, generated_dir: Path, work: Path, size, gap, progres
     return RunFolder(work, config, Users(tree.users, str(real_dir), tree.channels, tree.colormap))
 
 
-def first_size(folder: Path) -> tuple[int, int]:
-    """(height, width) of the first image of a folder of users."""
+def first_image(folder: Path) -> Image.Image:
+    """The first image of a folder of users."""
     path = next(iter(list_users(folder, min_images=1, min_users=1).values()))[0]
     try:
         with Image.open(path) as image:
-            return image.size[::-1]
+            image.load()
+            return image
     except OSError:
         raise RequestError(f"{path} cannot be read as an image; remove or replace it") from None
 
 
+def first_size(folder: Path) -> tuple[int, int]:
+    """(height, width) of the first image of a folder of users."""
+    return first_image(folder).size[::-1]
+
+
 def smaller(first, second) -> tuple[int, int]:
-    return tuple(min(*sides, LARGEST) for sides in zip(first, second))
+    """The smaller of two sizes on either side, at most LARGEST and in the same proportion, in multiples of 8 pixels."""
+    sides = [min(pair) for pair in zip(first, second)]
+    shrink = min(1, LARGEST / max(sides))
+    return tuple(max(STEP, int(side * shrink) // STEP * STEP) for side in sides)
+
+
+def checked_size(size) -> tuple[int, int]:
+    """The size asked for; RequestError where the judges cannot see it."""
+    if min(size) < 2 * STEP or any(side % STEP for side in size):
+        raise RequestError(f"--size is {size[0]} {size[1]}; expected multiples of {STEP} from {2 * STEP} up, such as "
+                           f"{' '.join(str(max(2 * STEP, side // STEP * STEP)) for side in size)}")
+    return tuple(size)
+
+
+def notes(run: RunFolder, real_dir, generated_dir, gap: int | None) -> list[str]:
+    """What the user did not say and should know: at which size, in which colours and with which overlap is compared."""
+    data, pictures = run.config.data, {"generated": generated_dir} | ({"real": real_dir} if real_dir else {})
+    first = {name: first_image(Path(folder)) for name, folder in pictures.items()}
+    looks = {name: "gray" if is_grey(np.asarray(image.convert("RGB"))) else "colour" for name, image in first.items()}
+    looks.setdefault("real", "gray" if run.users.colormap in (None, "gray") else "colour")
+    sizes = "; ".join(f"{name} {image.height} x {image.width}" for name, image in sorted(first.items()))
+    said = [f"compared at {data.height} x {data.width} pixels, as {run.users.channels}"
+            f"{f' by the colour map {run.users.colormap}' if run.users.colormap else ''}; first images: {sizes}"]
+    if looks["real"] != looks["generated"]:
+        said.append(f"real images are in {looks['real']}, generated ones in {looks['generated']}: gray levels are "
+                    "taken as intensities, which they are not if they were made from colours")
+    if real_dir and gap is None and not (Path(real_dir) / WINDOWS_FILE).is_file():
+        said.append(f"images up to {data.gap} places apart are taken to share samples, since no windows.csv says more; "
+                    "if every file is a recording of its own, give --gap 0")
+    return said

@@ -93,7 +93,7 @@ def read_tree(run: RunFolder, folder: Path, flag: str, progress=None) -> UserFol
 
 def check_generated(folder: Path, names) -> None:
     """RequestError unless the tree holds images of exactly these users."""
-    remedy = "run sample.py for this run, or give --generated a folder with generated images of every user"
+    remedy = "generate them (sample.py RUN), or give --generated a folder with generated images of every user"
     if not folder.is_dir() or not any(path.is_dir() for path in folder.iterdir()):
         raise RequestError(f"there are no generated images in {folder}; {remedy}")
     try:
@@ -102,10 +102,10 @@ def check_generated(folder: Path, names) -> None:
         raise RequestError(str(problem).replace("--data-dir", "--generated")) from None
     unknown, missing = [n for n in found if n not in names], [n for n in names if n not in found]
     if unknown:
-        raise RequestError(f"{folder} has images of {listing(unknown)}, whom this run does not know; "
-                           f"it knows {listing(names)}. Remove the folder, or give the right --generated")
+        raise RequestError(f"{folder} has images of {listing(unknown)}, of whom there are no real images; "
+                           f"there are of {listing(names)}. Remove the folder, or give the right --generated")
     if missing:
-        raise RequestError(f"{folder} has no images of {listing(missing)}; expected all users of the run: "
+        raise RequestError(f"{folder} has no images of {listing(missing)}; expected all users of the real images: "
                            f"{remedy}")
 
 

@@ -51,6 +51,8 @@ def read_reference(path: Path, work: Path, device) -> tuple[Evidence, dict]:
 
     work: the folder of the run that the evidence names. Raises RequestError for what is no such file.
     """
+    if not path.is_file():
+        raise RequestError(f"--reference is {path}, where there is no file; give what --save-reference has written")
     try:
         with np.load(path, allow_pickle=False) as stored:
             arrays = dict(stored)

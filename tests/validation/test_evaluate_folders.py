@@ -8,6 +8,7 @@ import torch
 from PIL import Image, ImageFilter
 
 from mdgen.models.inception import InceptionV3
+from mdgen.validation.evaluate_folders import notes, smaller
 
 ROWS = {"ID_1": 8, "ID_2": 20, "ID_10": 32}   # where each user's stripe lies
 MEASURED_WITHOUT_IMAGES = ("recognition", "verification", "distribution", "texture", "physics", "tests", "judges",
@@ -68,6 +69,8 @@ def test_two_folders_get_the_whole_report(judged, folders):
     assert {row["name"] for row in found["verdict"]["criteria"] if row["status"] == "failed"} >= {"fine_texture"}
     assert "not measured: fid, inception_score" in found["verdict"]["words"] and "verdict: failed" in outcome.out
     assert (report / "index.html").is_file() and (report / "contact_sheet.png").is_file()
+    assert found["notes"] == ["compared at 48 x 48 pixels, as intensity by the colour map gray; first images: "
+                              "generated 48 x 48; real 48 x 48"]
     assert not any(folders[0].glob("*.npz")) and not (folders[1] / "work").exists()
 
 
@@ -119,7 +122,7 @@ def test_weights_of_another_origin_are_named_so_throughout(folders, quick, run_s
     (["--generated", "g", "--report-dir", "r"], "--real (or --reference) is missing"),
     (["runs/x", "--real", "d"], "without a run, but was given runs/x"),
     (["--reference", "f", "--real", "d", "--generated", "g", "--report-dir", "r"], "--real is not for --reference"),
-    (["--reference", "nowhere.npz", "--generated", "g", "--report-dir", "r"], "nowhere.npz is no reference"),
+    (["--reference", "nowhere.npz", "--generated", "g", "--report-dir", "r"], "is nowhere.npz, where there is no file"),
     (["--real", "nowhere", "--generated", "g", "--report-dir", "r"], "nowhere does not exist"),
     (["--real", "d", "--generated", "g", "--report-dir", "r", "--other-weights"], "--other-weights needs Inception"),
     (["--real", "d", "--generated", "g", "--report-dir", "r", "--require", "fd"], "no criterion is called 'fd'"),
@@ -131,9 +134,26 @@ def test_what_cannot_be_judged_is_refused_in_one_line(run_script, line_of, argv,
 def test_sizes_that_the_judges_cannot_see_and_other_users_are_refused(folders, run_script, line_of, tmp_path):
     real, generated = folders
     command = ["evaluate.py", "folders", "--real", real, "--generated", generated, "--report-dir", tmp_path / "r"]
-    assert "--size is 8 64" in line_of(run_script(*command, "--size", 8, 64), 2)
+    assert "--size is 60 8; expected multiples of 8 from 16 up, such as 56 16" in line_of(
+        run_script(*command, "--size", 60, 8), 2)
+    sides = ((100, 100), (256, 256)), ((300, 200), (400, 600)), ((64, 48), (64, 40))
+    assert [smaller(*pair) for pair in sides] == [(96, 96), (128, 80), (64, 40)]
     assert "data.gap is -1" in line_of(run_script(*command, "--gap", -1), 2)
     (tmp_path / "one" / "ID_1").mkdir(parents=True)
     Image.fromarray(np.zeros((48, 48), np.uint8)).save(tmp_path / "one" / "ID_1" / "a.png")
     command[5] = tmp_path / "one"
     assert "has no images of ID_2, ID_10" in line_of(run_script(*command), 2)
+
+
+def test_what_nobody_said_is_told(folders, tmp_path):
+    """Gray pictures of jet images, and files whose overlap is not known, are judged, but not without a word."""
+    from mdgen.config.presets import preset
+    from mdgen.data.colormap import to_color
+    from mdgen.runs.folder import RunFolder, Users
+
+    (tmp_path / "ID_1").mkdir()
+    Image.fromarray(to_color(np.eye(32), "jet")).save(tmp_path / "ID_1" / "a.png")
+    run = RunFolder(tmp_path, preset("small"), Users(["ID_1"], "", "intensity", "jet"))
+    said = notes(run, tmp_path, folders[1], None)
+    assert "generated 48 x 48; real 32 x 32" in said[0]
+    assert "real images are in colour, generated ones in gray" in said[1] and "give --gap 0" in said[2]

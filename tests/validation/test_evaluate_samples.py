@@ -217,7 +217,7 @@ def test_folders_that_do_not_fit_are_refused_in_one_line(run, copies, tmp_path):
 
     shutil.copytree(copies, tmp_path / "more")
     shutil.copytree(copies / "ID_1", tmp_path / "more" / "ID_7")
-    expect_refusal("ID_7, whom this run does not know", run, tmp_path / "more")
+    expect_refusal("ID_7, of whom there are no real images", run, tmp_path / "more")
 
     shutil.copytree(copies / "ID_1", tmp_path / "one" / "ID_1")
     expect_refusal("no images of ID_2, ID_10; .*all users", run, tmp_path / "one")

@@ -6,6 +6,7 @@ from mdgen.data.windows import resampling_units
 from mdgen.validation.metrics.bootstrap import (
     GROUPS,
     REPLICATES,
+    bounded_interval,
     jackknife_interval,
     percentiles,
     resampled,
@@ -22,7 +23,7 @@ METHODS = {
     "accuracy": f"{RESAMPLED} units; where all images agree, the exact binomial interval of as many units. So too the "
                 "share of copies",
     "eer": f"{RESAMPLED} units, the thresholds being 400 quantiles of the genuine distances. So too the area under the "
-           "curve",
+           "curve. Where no error is seen at all, the exact binomial interval of as many units",
     "distance": f"jackknife over {GROUPS} groups of units, Student's t: an image drawn twice would spoil a covariance",
     "kernel distance": "standard error from the projections of the estimate, of independent windows alone",
     "diversity": f"{RESAMPLED} units; an image and itself are no pair",
@@ -45,7 +46,7 @@ def with_intervals(results: dict, training, held_out, generated, num_users: int,
         results["recognition"][side]["interval"] = share_interval(hits, units, weights)
         if s.embeddings is not None:
             results["verification"][side]["intervals"] = {
-                name: percentiles(values) for name, values in resampled_errors(
+                name: bounded_interval(values, units) for name, values in resampled_errors(
                     training.embeddings, training.users, s.embeddings, s.users, weights).items()}
         for name, values in (("features", s.features), ("pixels", s.images)):
             if part := results["diversity"].get(name):

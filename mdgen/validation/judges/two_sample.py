@@ -1,7 +1,8 @@
 """Can a network tell generated from real images? The classifier two-sample test (Lopez-Paz & Oquab 2017).
 
-A network learns to tell two sets apart on a part of both and is asked about the rest. Where it cannot do better than
-guess, nothing that it can learn distinguishes them.
+A network learns to tell two sets apart on a part of both and is asked about the rest; so does a linear discriminant of
+simple features, which sees shares of levels and a grid of patches that few images do not teach a network. Where neither
+can do better than guess, nothing that they can learn distinguishes the sets.
 """
 
 import itertools
@@ -11,12 +12,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.special import expit
 from torch.nn import functional as F
 
 from mdgen.data.windows import overlapping
 from mdgen.errors import RequestError
 from mdgen.validation.judges.usefulness import train_classifier
-from mdgen.validation.metrics.bootstrap import percentiles, resampled
+from mdgen.validation.metrics.bootstrap import bounded_interval, resampled
+from mdgen.validation.metrics.linear_discriminant import discriminant_scores
 from mdgen.validation.metrics.simple_features import area_under_curve, simple_features
 
 VERSION = 1        # raise it when the test changes: what a report has kept of it is then made anew
@@ -24,6 +27,7 @@ STEPS = 200        # of 32 images for every fold; at 64 x 64 pixels a fold is 0.
 VIEW = 64          # pixels: the network sees larger images whole, shrunk to it, and in pieces of it
 GRAIN = 16         # pixels: pieces and shifts are multiples of it, so that the grid of a decoder's patches stays
 MOST_PIECES = 16   # of a larger image that is judged
+PATCHES = 4, 8      # pixels of a decoder's patches, where they are not known
 MOST_SHOWN = 8     # images of a side that were told most surely
 MOST_LEAVES = 5000  # images, whose distances fit into memory; more are ordered by their mean level alone
 FOLDS, FEWEST = 4, 20   # images of either side, below which the report says nothing
@@ -37,12 +41,13 @@ class TwoSample(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What `tell_apart` finds: the area and its interval, and of every image the out-of-fold probability that it is
-    of the second set, [N] and [M] float64."""
+    """What `tell_apart` finds: the area and its interval, of every image the out-of-fold probability that it is of the
+    second set, [N] and [M] float64, and the areas of the network and of the simple features alone."""
 
     result: TwoSample
     first: np.ndarray
     second: np.ndarray
+    by: dict
 
 
 def classifier_two_sample(real, generated, *, blocks=None, folds: int = FOLDS, seed: int = 0) -> TwoSample:
@@ -52,7 +57,8 @@ def classifier_two_sample(real, generated, *, blocks=None, folds: int = FOLDS, s
     block are never in two folds (windows of a recording that share samples would be known again). By default every
     image is a block. Every fold gets as many images of a kind, of both sides, as the others (`deal`). For each of the
     folds, a `UserClassifier` of width 16 is trained on the others, half of each batch real, and gives the images of the
-    fold a probability of being generated. The area is the mean of those within the folds, weighted by their pairs; its
+    fold a probability of being generated; so does a linear discriminant of `simple_features`. Whichever does better on
+    the other folds is believed. The area is the mean of those within the folds, weighted by their pairs; its
     interval comes from resampling blocks and generated images (500 times), the networks held fixed. It shows whether
     sets differ, not how much it matters.
     Raises RequestError for fewer blocks or generated images than folds, ValueError for other arrays.
@@ -60,12 +66,12 @@ def classifier_two_sample(real, generated, *, blocks=None, folds: int = FOLDS, s
     return tell_apart(real, generated, blocks=blocks, folds=folds, seed=seed).result
 
 
-def tell_apart(real, generated, *, blocks=None, other_blocks=None, users=None, folds: int = FOLDS, seed: int = 0,
-               steps: int = STEPS, device="cpu", progress=None) -> Told:
+def tell_apart(real, generated, *, blocks=None, other_blocks=None, users=None, patches=PATCHES, folds: int = FOLDS,
+               seed: int = 0, steps: int = STEPS, device="cpu", progress=None) -> Told:
     """`classifier_two_sample` with blocks on both sides, the scores of all images, its steps and a device.
 
-    users: ([N], [M]), whose images these are: folds are then even in users first. progress: called with (done, total)
-    folds.
+    users: ([N], [M]), whose images these are: folds are then even in users first. patches: of `simple_features`.
+    progress: called with (done, total) folds.
     """
     sets = [np.asarray(real), np.asarray(generated)]
     if any(s.dtype != np.uint8 or s.ndim != 4 or s.shape[1:] != sets[0].shape[1:] for s in sets):
@@ -74,16 +80,32 @@ def tell_apart(real, generated, *, blocks=None, other_blocks=None, users=None, f
     units = [np.arange(len(s)) if b is None else np.asarray(b) for s, b in zip(sets, (blocks, other_blocks))]
     rng, kinds = np.random.default_rng(seed), kind_order(*sets, users)
     fold_of = [deal(unit, kind, folds, rng) for unit, kind in zip(units, kinds)]
-    scores = [np.empty(len(s)) for s in sets]
+    tables = [np.stack([*simple_features(s, patches).values()], axis=1) for s in sets]
+    answers = {"network": [np.empty(len(s)) for s in sets], "simple features": [np.empty(len(s)) for s in sets]}
     for fold in range(folds):
         parts = [SimpleNamespace(images=s[of != fold], users=np.full((of != fold).sum(), side))
                  for side, (s, of) in enumerate(zip(sets, fold_of))]
         network = train_classifier(parts, 2, steps=steps, seed=seed * folds + fold, device=device, prepare=moved_view)
-        for score, s, of in zip(scores, sets, fold_of):
-            score[of == fold] = probabilities(network, s[of == fold], device)
+        _, discriminant = discriminant_scores(
+            np.concatenate([table[of != fold] for table, of in zip(tables, fold_of)]),
+            np.concatenate([part.users for part in parts]))
+        for side, (s, table, of) in enumerate(zip(sets, tables, fold_of)):
+            answers["network"][side][of == fold] = probabilities(network, s[of == fold], device)
+            answers["simple features"][side][of == fold] = expit(discriminant(table[of == fold]) @ [-1, 1])
         if progress:
             progress(fold + 1, folds)
-    return Told(area_with_interval(scores, units, fold_of), *scores)
+    scores = better_elsewhere([*answers.values()], fold_of, folds)
+    by = {name: area_with_interval(answer, units, fold_of).auc for name, answer in answers.items()}
+    return Told(area_with_interval(scores, units, fold_of), *scores, by)
+
+
+def better_elsewhere(answers: list, fold_of, folds: int) -> list:
+    """Of several answers ([N], [M] each), in every fold the one that tells the images of the other folds apart best:
+    which it is to be must not be decided by the images that it is asked about."""
+    areas = np.array([[area_under_curve(*(part[of == fold] for part, of in zip(answer, fold_of)))
+                       for fold in range(folds)] for answer in answers])                          # [answers, folds]
+    best = (areas.sum(axis=1, keepdims=True) - areas).argmax(axis=0)
+    return [np.choose(best[of], [answer[side] for answer in answers]) for side, of in enumerate(fold_of)]
 
 
 def kind_order(first, second, users=None) -> list:
@@ -122,17 +144,17 @@ def deal(units, places, folds: int, rng):
 
 def area_with_interval(scores, units, fold_of) -> TwoSample:
     """The mean area within folds and its interval; scores, units, fold_of: of both sides [N] and [M]."""
-    first, second = scores
-    wins = (first[:, None] < second) + 0.5 * (first[:, None] == second)
-    pairs = 1.0 * (fold_of[0][:, None] == fold_of[1])
-    weights = [resampled(unit, seed=side) for side, unit in enumerate(units)]
-
-    def area(a, b):
-        total, count = (((a @ matrix) * b).sum(axis=1) for matrix in (wins * pairs, pairs))
-        return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
-
-    found = area(np.ones((1, len(first))), np.ones((1, len(second))))[0]
-    return TwoSample(float(found), tuple(percentiles(area(*weights))))
+    weights = [np.concatenate([np.ones((1, len(unit))), resampled(unit, seed=side)]) for side, unit in enumerate(units)]
+    won, pairs = np.zeros((2, len(weights[0])))
+    for fold in np.unique(fold_of[0]):
+        first, second = (score[of == fold] for score, of in zip(scores, fold_of))
+        drawn, others = (w[:, of == fold] for w, of in zip(weights, fold_of))
+        wins = (first[:, None] < second) + 0.5 * (first[:, None] == second)
+        won += ((drawn @ wins) * others).sum(axis=1)
+        pairs += drawn.sum(axis=1) * others.sum(axis=1)
+    areas = np.divide(won, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+    fewer = min(units, key=lambda unit: len(np.unique(unit)))
+    return TwoSample(float(areas[0]), tuple(bounded_interval(areas[1:], fewer)))
 
 
 def levels_of(images):
@@ -156,18 +178,20 @@ def view(images, top: int, left: int):
 
 def moved_view(images, generator):
     """A view from a random place of images that are moved in time, round and round."""
-    def multiple(most):
-        return GRAIN * int(torch.randint(most // GRAIN + 1, (1,), generator=generator))
+    def one_of(places):
+        return places[int(torch.randint(len(places), (1,), generator=generator))]
 
     height, width = images.shape[2:]
-    return view(images.roll(multiple(width - 1), dims=3), *(multiple(max(side - VIEW, 0)) for side in (height, width)))
+    top, left = (one_of([*range(0, max(side - VIEW, 0), GRAIN), max(side - VIEW, 0)]) for side in (height, width))
+    return view(images.roll(one_of(range(0, width, GRAIN)), dims=3), top, left)
 
 
 def pieces(side: int) -> list[int]:
-    """Where the pieces begin that cover a side of so many pixels."""
-    if side <= VIEW:
-        return [0]
-    return np.unique(np.linspace(0, side - VIEW, -(-side // VIEW)) // GRAIN * GRAIN).astype(int).tolist()
+    """Where the pieces begin that cover a side of so many pixels: at multiples of GRAIN, the last one at the end."""
+    last = max(side - VIEW, 0)
+    count = last // VIEW + 1 if last % VIEW == 0 else -(-last // (VIEW - GRAIN)) + 1   # rounded down, they still meet
+    steps = np.linspace(0, last, count) // GRAIN * GRAIN
+    return sorted({*steps[:-1].astype(int).tolist(), last})
 
 
 @torch.inference_mode()
@@ -185,17 +209,14 @@ def probabilities(network, images, device):
 # --- in a report ---
 
 def stretches(windows, parts: int) -> list:
-    """Rows of one user's windows [n, 3] in order of time, cut into `parts` stretches.
+    """Rows of one user's windows [n, 3] in order of time, cut into `parts` stretches of which no two share a sample.
 
-    Windows that share samples with a later stretch are left out, unless less than half of the stretch would remain: a
-    short recording then tells itself a little across the cuts, the control's as well as the test's.
+    What shares samples with a later stretch is left out: a short recording may leave none.
     """
     order = np.lexsort((windows[:, 2], windows[:, 1], windows[:, 0]))
-    cut, found = np.array_split(order, parts), []
-    for k, rows in enumerate(cut):
-        apart = rows[~overlapping(windows[rows], windows[np.concatenate([order[:0], *cut[k + 1:]])])]
-        found.append(apart if 2 * len(apart) >= len(rows) else rows)
-    return found
+    cut = np.array_split(order, parts)
+    later = [np.concatenate([order[:0], *cut[k + 1:]]) for k in range(parts)]
+    return [rows[~overlapping(windows[rows], windows[rest])] for rows, rest in zip(cut, later)]
 
 
 def evenly(rows, count: int):
@@ -203,29 +224,45 @@ def evenly(rows, count: int):
     return rows[np.linspace(0, len(rows) - 1, count).round().astype(int)]
 
 
-def chosen_rows(training, generated, num_users: int, folds: int = FOLDS) -> dict:
-    """Which images are told apart, at one number per user and side: {name: (rows, blocks)}, "per_user".
+class Chosen(NamedTuple):
+    """Which images are told apart: parts, name -> (rows, blocks); the number of every user on each side; the folds.
 
-    training, generated: JudgedSets. "training" and "generated" are the two sets of the test; "earlier" and "later", two
-    parts of every user's training recordings, those of the control. Blocks are stretches of a recording.
+    "training" and "generated" are the two sets of the test; "earlier" and "later", two parts of every user's training
+    recordings, those of the control. Blocks are stretches of a recording.
     """
+
+    parts: dict
+    counts: list
+    folds: int
+
+
+def chosen_rows(training, generated, num_users: int) -> Chosen:
+    """The images and folds of a report's test, with as many images of a user on either side of both comparisons.
+
+    As many of the FOLDS as leave most images to learn from: each cut costs the windows that share samples across it.
+    """
+    return max((chosen_in(training, generated, num_users, folds) for folds in range(FOLDS, 1, -1)),
+               key=lambda chosen: sum(chosen.counts) * (1 - 1 / chosen.folds))
+
+
+def chosen_in(training, generated, num_users: int, folds: int) -> Chosen:
     users = range(num_users)
     halves = [[training.of_user(u)[rows] for rows in stretches(training.windows[training.of_user(u)], 2 * folds)]
               for u in users]
-    least = min(min(sum(map(len, cut[:folds])), sum(map(len, cut[folds:]))) for cut in halves)
-    per_user = min(least, min(len(generated.of_user(u)) for u in users))
+    counts = [min(sum(map(len, cut[:folds])), sum(map(len, cut[folds:])), len(generated.of_user(u)))
+              for u, cut in zip(users, halves)]
 
     def pick(places):
-        rows = [evenly(np.concatenate([halves[u][k] for k in places]), per_user) for u in users]
-        home = [{row: (u, k) for k in places for row in halves[u][k]} for u in users]
-        names = [home[u][row] for u in users for row in rows[u]]
-        return np.concatenate(rows), np.unique(names, axis=0, return_inverse=True)[1].ravel()
+        rows = [evenly(np.concatenate([halves[u][k] for k in places]), counts[u]) for u in users if counts[u]]
+        home = {row: (u, k) for u in users for k in places for row in halves[u][k]}
+        rows = np.concatenate([np.empty(0, np.int64), *rows])
+        blocks = [home[row][0] * 2 * folds + home[row][1] for row in rows]
+        return rows, np.array(blocks, np.int64)
 
-    if not per_user:
-        return {"per_user": 0}
-    fake = np.concatenate([evenly(generated.of_user(u), per_user) for u in users])
-    return {"per_user": per_user, "training": pick(range(2 * folds)), "earlier": pick(range(folds)),
-            "later": pick(range(folds, 2 * folds)), "generated": (fake, np.arange(len(fake)))}
+    fake = np.concatenate([np.empty(0, np.int64), *(evenly(generated.of_user(u), counts[u]) for u in users
+                                                    if counts[u])])
+    return Chosen({"training": pick(range(2 * folds)), "earlier": pick(range(folds)),
+                   "later": pick(range(folds, 2 * folds)), "generated": (fake, np.arange(len(fake)))}, counts, folds)
 
 
 def two_sample(training, generated, num_users: int, patches, *, seed: int = 0, steps: int = STEPS, device="cpu",
@@ -236,27 +273,28 @@ def two_sample(training, generated, num_users: int, patches, *, seed: int = 0, s
     settings that it depends on beside the images; the control depends on the training images alone.
     None with fewer than FEWEST images on a side, or without steps.
     """
-    chosen = chosen_rows(training, generated, num_users)
-    if chosen["per_user"] * num_users < FEWEST or not steps:
+    chosen, counts, folds = chosen_rows(training, generated, num_users)
+    if sum(counts) < FEWEST or not steps:
         return None
-    settings = [VERSION, seed, steps, list(patches), chosen["per_user"]]
+    settings = [VERSION, seed, steps, list(patches), counts, folds]
 
     def told(turn, first, second, other):
         (rows, blocks), (others, other_blocks) = chosen[first], chosen[second]
         found = tell_apart(
             training.images[rows], other.images[others], blocks=blocks, other_blocks=other_blocks,
-            users=(training.users[rows], other.users[others]), seed=seed, steps=steps, device=device,
+            users=(training.users[rows], other.users[others]), patches=patches, folds=folds, seed=seed, steps=steps,
+            device=device,
             progress=progress and (lambda done, folds: progress(done + turn * folds, 2 * folds)))
         features = [simple_features(part, patches) for part in (training.images[rows], other.images[others])]
         surest = {name: [[int(at[k]), float(p[k])] for k in np.argsort(sign * p, kind="stable")[:MOST_SHOWN]]
                   for name, at, p, sign in ((first, rows, found.first, 1), (second, others, found.second, -1))}
-        return {**found.result._asdict(), "surest": surest,
+        return {**found.result._asdict(), "by": found.by, "surest": surest,
                 "areas": {key: area_under_curve(*(part[key] for part in features)) for key in features[0]}}
 
     control = keep("two_sample_control", settings, lambda: told(0, "earlier", "later", training))
     test = keep("two_sample", settings, lambda: told(1, "training", "generated", generated))
-    return {"auc": test["auc"], "interval": test["interval"], "surest": test["surest"],
-            "control": {key: control[key] for key in ("auc", "interval")}, "per_user": chosen["per_user"],
-            "images": [len(chosen[name][0]) for name in ("training", "generated")], "folds": FOLDS,
+    return {"auc": test["auc"], "interval": test["interval"], "by": test["by"], "surest": test["surest"],
+            "control": {key: control[key] for key in ("auc", "interval", "by")}, "per_user": counts,
+            "images": [sum(counts)] * 2, "folds": folds,
             "features": [{"name": key, "auc": area, "control": control["areas"][key]}
                          for key, area in test["areas"].items()]}

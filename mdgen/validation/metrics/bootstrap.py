@@ -27,6 +27,16 @@ def percentiles(values) -> list | None:
     return np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist() if len(values) else None
 
 
+def bounded_interval(values, units) -> list | None:
+    """`percentiles` of a figure between 0 and 1. Where all replicates are at one end: as far from it as a share could
+    be of which as many independent draws as there are units show nothing (see `share_interval`)."""
+    found = percentiles(values)
+    if found is None or found[0] != found[1] or found[0] not in (0.0, 1.0):
+        return found
+    least = float(beta.ppf((1 - LEVEL) / 2, len(np.unique(units)), 1))
+    return [least, 1.0] if found[0] else [0.0, 1 - least]
+
+
 def share_interval(hits, units, weights) -> list | None:
     """The 95 % interval of a share: hits [N] bool, units [N] and weights [R, N] as of `resampled`.
 

@@ -13,6 +13,13 @@ def linear_discriminant(x, labels, shrinkage: float = SHRINKAGE):
     deviations within labels, is (1 - shrinkage) times itself plus shrinkage times the identity.
     Returns a function: [M, D] -> the likeliest label of each row, [M].
     """
+    known, scores = discriminant_scores(x, labels, shrinkage)
+    return lambda new: known[scores(new).argmax(axis=1)]
+
+
+def discriminant_scores(x, labels, shrinkage: float = SHRINKAGE):
+    """The same discriminant's labels [K] in order, and a function: [M, D] -> logarithm of the probability of each
+    label, up to a number of the row, [M, K]."""
     x, (known, rows) = np.asarray(x, np.float64), np.unique(labels, return_inverse=True)
     means = np.stack([x[rows == k].mean(axis=0) for k in range(len(known))])         # [K, D]
     inner = x - means[rows]
@@ -22,4 +29,4 @@ def linear_discriminant(x, labels, shrinkage: float = SHRINKAGE):
     covariance = (1 - shrinkage) * (inner.T @ inner) / freedom + shrinkage * np.eye(x.shape[1])
     weights = np.linalg.solve(covariance, means.T)                                   # [D, K]
     bias = -0.5 * (means.T * weights).sum(axis=0)
-    return lambda new: known[(np.asarray(new, np.float64) / scale @ weights + bias).argmax(axis=1)]
+    return known, lambda new: np.asarray(new, np.float64) / scale @ weights + bias

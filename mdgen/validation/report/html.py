@@ -109,7 +109,7 @@ def confusion_table(name: str, users, counts) -> Table:
         total = max(sum(row), 1)
         rows.append([user, *(Count(count, f"rgba({'34,139,94' if i == j else '200,60,50'},{0.85 * count / total:.2f})")
                              for j, count in enumerate(row))])
-    return Table(name, ["wanted \\ recognised", *users], rows, "Numbers of images, wanted user by recognised user",
+    return Table(name, ["target \\ recognised", *users], rows, "Numbers of images, target user by recognised user",
                  "confusion")
 
 

@@ -82,7 +82,7 @@ def feature_scatter(training, held_out, generated) -> Chart | None:
 
 
 def case_grids(held_out, generated, names, colormap: str | None, axes) -> list:
-    """ImageGrids of the images whose wanted user the judge finds least and most probable."""
+    """ImageGrids of the images whose target user the judge finds least and most probable."""
     asked = (("worst_generated", "Least like their user, generated", generated, 1),
              ("best_generated", "Most like their user, generated", generated, -1),
              ("worst_held_out", "Least like their user, real held-out", held_out, 1))

@@ -25,7 +25,8 @@ def summary(results: dict) -> str:
     """The verdict and the summary lines as plain text, generated beside real held-out images."""
     count = results["images"]
     distance = look_up(results, "distribution", EXTRACTOR, f"fd_{EXTRACTOR}") or {}
-    lines = [f"{'':<50}{'generated':>22}{'real held-out':>22}"]
+    lines = [f"note: {words}" for words in results.get("notes") or ()]
+    lines += [f"{'':<50}{'generated':>22}{'real held-out':>22}"]
     lines += [f"{line.title:<50}{line.generated!s:>22}{line.real!s:>22}"
               + ("" if line.beside == "real held-out" else f"  ({line.beside})") for line in summary_lines(results)]
     lines.append(f"images: {count['generated']} generated, {count['held_out']} real held-out, "
@@ -52,9 +53,9 @@ def summary_lines(results: dict) -> list:
 def recognition_lines(seen: dict) -> list:
     return [SummaryLine("user accuracy", *both(seen, "accuracy", percent=True, interval=("interval",)),
                         "Share of images that a classifier, trained on real training images alone, recognises as the "
-                        "wanted user. Held-out real images are the ceiling."),
-            SummaryLine("confidence in the wanted user", *both(seen, "confidence"),
-                        "Mean probability of the wanted user. Far above the real value: images that are more typical "
+                        "target user. Held-out real images are the ceiling."),
+            SummaryLine("confidence in the target user", *both(seen, "confidence"),
+                        "Mean probability of the target user. Far above the real value: images that are more typical "
                         "of the user than real ones.")]
 
 
@@ -67,7 +68,8 @@ def verification_lines(verified: dict) -> list:
 
 def two_sample_lines(found: dict) -> list:
     control = found.get("control") or {}
-    return [SummaryLine("told from real images, AUC", Number(found.get("auc"), ".3f", interval=found.get("interval")),
+    return [SummaryLine("classifier two-sample test, AUC",
+                        Number(found.get("auc"), ".3f", interval=found.get("interval")),
                         Number(control.get("auc"), ".3f", interval=control.get("interval")),
                         "Area under the ROC curve of a network that learns to tell generated from real images. 0.5: "
                         "it cannot. 1: it always can. Control: real images of later recordings.",

@@ -8,7 +8,7 @@ from mdgen.validation.report.html import number, page, side_by_side, table
 from mdgen.validation.report.tables import Table
 
 DISTANCE = f"fd_{EXTRACTOR}"
-FIGURES = {"accuracy": "share recognised as the wanted user",
+FIGURES = {"accuracy": "share recognised as the target user",
            "diversity": "diversity within a user, over training images'",
            DISTANCE: "Fréchet distance to training images", "fine_texture": "fine texture, over training images'",
            "copy_rate": "share of copies"}

@@ -127,9 +127,15 @@ def plain(cell) -> str:
 def to_latex(table: Table) -> str:
     """A tabular with the rules of booktabs and UTF-8 letters; the caption is a comment above it."""
     lines = [f"% {' '.join(table.caption.split())}"] * bool(table.caption)
-    lines += [f"\\begin{{tabular}}{{l{'r' * (len(table.header) - 1)}}}", r"\toprule", latex_line(table.header),
+    columns = "".join("r" if all(map(is_figure, column)) else "l" for column in zip(*table.rows))
+    lines += [f"\\begin{{tabular}}{{l{columns[1:]}}}", r"\toprule", latex_line(table.header),
               r"\midrule", *map(latex_line, table.rows), r"\bottomrule", r"\end{tabular}"]
     return "\n".join(lines) + "\n"
+
+
+def is_figure(cell) -> bool:
+    """Whether a cell is to be aligned as numbers are."""
+    return isinstance(cell, (Number, Count, tuple)) or not str(cell).strip("–") or str(cell)[:1].isdigit()
 
 
 def latex_line(cells) -> str:

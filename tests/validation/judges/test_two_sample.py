@@ -8,9 +8,11 @@ from mdgen.errors import RequestError
 from mdgen.validation.judges.features import JudgedSet
 from mdgen.validation.judges.two_sample import (
     area_with_interval,
+    better_elsewhere,
     chosen_rows,
     classifier_two_sample,
     deal,
+    kind_order,
     pieces,
     probabilities,
     stretches,
@@ -58,11 +60,42 @@ def test_a_seed_gives_the_same_answer_and_another_one_another():
 
 def test_blocks_stay_whole_and_folds_are_even():
     units = np.repeat(np.arange(20), np.random.default_rng(0).integers(1, 9, 20))
-    fold_of = deal(units, 4, np.random.default_rng(1))
+    fold_of = deal(units, np.arange(len(units)), 4, np.random.default_rng(1))
     assert all(len(set(fold_of[units == unit])) == 1 for unit in range(20))
     assert np.ptp(np.bincount(fold_of, minlength=4)) < 9
     with pytest.raises(RequestError, match="3 blocks in 4 folds"):
-        deal([1, 1, 2, 3], 4, np.random.default_rng(0))
+        deal([1, 1, 2, 3], np.arange(4), 4, np.random.default_rng(0))
+
+
+def test_every_fold_has_as_many_of_a_kind_as_the_others():
+    """Two kinds of images in equal parts on both sides, dealt by chance, would teach each fold the wrong side."""
+    first, second = walks(32, 0), walks(32, 1)
+    for images in (first, second):
+        images[::2] += 50
+    kinds = kind_order(first, second)
+    for side, images in enumerate((first, second)):
+        fold_of = deal(np.arange(32), kinds[side], 4, np.random.default_rng(side))
+        assert np.bincount(fold_of[::2]).tolist() == np.bincount(fold_of[1::2]).tolist() == [4] * 4
+    users = np.arange(32) // 16
+    fold_of = deal(np.arange(32), kind_order(first, second, (users, users))[0], 4, np.random.default_rng(2))
+    assert np.bincount(fold_of[:16]).tolist() == [4] * 4
+
+
+def test_a_fold_is_answered_by_who_does_better_on_the_others():
+    folds = [np.repeat([0, 1, 2], 4)] * 2
+    sure, first_fold_only = ([np.where(folds[0] < last, side, 0.5) for side in (0, 1)] for last in (3, 1))
+    scores = better_elsewhere([first_fold_only, sure], folds, 3)
+    assert area_with_interval(scores, [np.arange(12)] * 2, folds).auc == 1
+    # the first answer knows fold 0 alone: where it would gain, only folds 1 and 2 may be asked
+    guess, lucky = [np.full(12, 0.5)] * 2, first_fold_only
+    assert area_with_interval(better_elsewhere([guess, lucky], folds, 3), [np.arange(12)] * 2, folds).auc == 0.5
+
+
+def test_a_grid_that_the_network_misses_is_seen_by_the_simple_features():
+    first, second = (np.random.default_rng(k).integers(60, 200, (40, 1, 32, 32)).astype(np.uint8) for k in (0, 1))
+    offsets = np.random.default_rng(2).integers(-30, 30, (40, 1, 8, 8)).repeat(4, axis=2).repeat(4, axis=3)
+    found = tell_apart(first, (second + offsets).clip(0, 255).astype(np.uint8), steps=2, folds=3)
+    assert found.by["network"] < 0.8 < 0.95 < found.result.auc == found.by["simple features"]
 
 
 def test_the_area_compares_within_folds_alone():
@@ -90,8 +123,10 @@ def test_large_images_are_seen_whole_and_in_pieces():
     assert seen.shape == (2, 4, 64, 64)
     assert torch.allclose(seen[:, 2], x[:, 0, 64:, 32:96].float() / 127.5 - 1)
     assert torch.allclose(seen[:, 0].mean(), x.float().mean() / 127.5 - 1, atol=1e-5)
-    assert [pieces(side) for side in (48, 64, 96, 128, 200, 256)] == [
-        [0], [0], [0, 32], [0, 64], [0, 32, 80, 128], [0, 64, 128, 192]]
+    assert [pieces(side) for side in (48, 64, 65, 96, 128, 256)] == [
+        [0], [0], [0, 1], [0, 32], [0, 64], [0, 64, 128, 192]]
+    for side in range(65, 300):
+        assert {row for start in pieces(side) for row in range(start, start + 64)} == set(range(side))
 
     tops = []
 
@@ -118,20 +153,38 @@ def test_stretches_are_in_order_of_time_and_share_nothing(gap, per_user):
     assert len(cut) == 8 and all(windows[a].max(axis=0)[1] < windows[b].min(axis=0)[1] for a, b in zip(cut, cut[1:]))
     assert not any(sharing(windows[a], windows[b]).any() for a, b in zip(cut, cut[1:]))
     assert sum(map(len, cut)) == per_user - 7 * gap
-    assert sum(map(len, stretches(window_places(np.zeros(16, int), 4), 8))) == 16    # too short to leave anything out
 
 
 def test_both_comparisons_have_the_same_numbers_of_images_and_blocks_apart():
     training = judged(100, 4)
     generated = JudgedSet(walks(60, 9), np.arange(3).repeat(20), separate(60), *2 * [np.zeros((60, 1))])
-    chosen = chosen_rows(training, generated, 3)
-    assert chosen.pop("per_user") == 20 and all(len(rows) == 60 for rows, _ in chosen.values())
+    chosen, counts, folds = chosen_rows(training, generated, 3)
+    assert counts == [20] * 3 and folds == 4 and all(len(rows) == 60 for rows, _ in chosen.values())
     for user in range(3):
         earlier, later = (chosen[name][0][training.users[chosen[name][0]] == user] for name in ("earlier", "later"))
         assert earlier.max() < later.min()
     rows, blocks = chosen["training"]
     windows = training.windows[rows]
     assert not (sharing(windows, windows) & (blocks[:, None] != blocks)).any()
+
+
+@pytest.mark.parametrize("per_user", [14, 30, 53])
+def test_short_recordings_get_fewer_folds_and_never_share_samples_across_them(per_user):
+    training = judged(per_user, 4)
+    generated = JudgedSet(walks(60, 9), np.arange(3).repeat(20), separate(60), *2 * [np.zeros((60, 1))])
+    chosen, counts, folds = chosen_rows(training, generated, 3)
+    assert folds == {14: 4, 30: 2, 53: 3}[per_user] and (sum(counts) > 0) == (per_user > 14)
+    for name in ("training", "earlier", "later"):
+        rows, blocks = chosen[name]
+        windows = training.windows[rows]
+        assert not (sharing(windows, windows) & (blocks[:, None] != blocks)).any()
+
+
+def test_a_user_with_few_images_does_not_keep_the_others_out():
+    labels = np.array([0] * 40 + [1] * 40 + [2] * 2)
+    training = JudgedSet(walks(82, 1), labels, separate(82), *2 * [np.zeros((82, 1))])
+    generated = JudgedSet(walks(45, 9), np.arange(3).repeat(15), separate(45), *2 * [np.zeros((45, 1))])
+    assert chosen_rows(training, generated, 3).counts == [15, 15, 0]
 
 
 def test_a_report_names_what_gives_images_away():

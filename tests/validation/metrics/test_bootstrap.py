@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from scipy.stats import binom, f
 
-from mdgen.validation.metrics.bootstrap import jackknife_interval, percentiles, resampled, share_interval
+from mdgen.validation.metrics.bootstrap import (
+    bounded_interval,
+    jackknife_interval,
+    percentiles,
+    resampled,
+    share_interval,
+)
 from mdgen.validation.metrics.frechet import frechet_between
 from mdgen.validation.metrics.verification import area, equal_error_rate, resampled_errors, roc_curve
 
@@ -56,6 +62,14 @@ def test_the_jackknife_of_a_distance_has_the_spread_of_new_images():
                       for x in draws])
     spread = np.std([distance(x) for x in draws])
     assert np.ptp(found, axis=1).mean() / 2 / 2.262 == pytest.approx(spread, rel=0.2)
+
+
+def test_no_error_seen_is_no_certainty():
+    units = np.arange(24)
+    assert bounded_interval(np.zeros(9), units) == [0.0, pytest.approx(1 - 0.025 ** (1 / 24))]
+    assert bounded_interval(np.ones(9), units) == [pytest.approx(0.025 ** (1 / 24)), 1.0]
+    assert bounded_interval([0.2, 0.3, 0.4], units) == percentiles([0.2, 0.3, 0.4])
+    assert bounded_interval([np.nan], units) is None
 
 
 def test_percentiles_leave_out_what_has_no_value():

@@ -75,7 +75,8 @@ def with_evidence(results):
     against = found["distribution"]["user_classifier"]["fd_user_classifier"]["against_training"]
     against |= {"generated_interval": [1.25, 9.75], "floor_interval": None}
     found["two_sample"] = {
-        "auc": 0.987, "interval": [0.951, 0.999], "control": {"auc": 0.52, "interval": [0.4, 0.6]}, "per_user": 8,
+        "auc": 0.987, "interval": [0.951, 0.999], "control": {"auc": 0.52, "interval": [0.4, 0.6]},
+        "per_user": [8, 8, 8],
         "images": [24, 24], "folds": 4,
         "features": [{"name": f"feature_{i}", "auc": 0.5 + 0.03 * i,
                       "control": None if i == 3 else 0.5 + 0.07 * (i == 13)} for i in range(15)],

@@ -9,6 +9,11 @@ from mdgen.validation.report.tables import Number, Table
 SHOWN_FEATURES = 12   # of the simple features before a click
 
 
+def each(counts) -> str:
+    """Numbers of images of the users, "15" or "7 to 15"."""
+    return "–" if not counts else " to ".join(map(str, sorted({min(counts), max(counts)})))
+
+
 def two_sample(results: dict, sets, colormap, axes, exhibits) -> str:
     """Can a network tell: its figure beside the control, by what, and the images that it is surest of."""
     found = results.get("two_sample")
@@ -17,15 +22,19 @@ def two_sample(results: dict, sets, colormap, axes, exhibits) -> str:
     control = found.get("control") or {}
     rows = [["generated from real training images", Number(found.get("auc"), ".3f", interval=found.get("interval"))],
             ["control: later from earlier training recordings",
-             Number(control.get("auc"), ".3f", interval=control.get("interval"))]]
+             Number(control.get("auc"), ".3f", interval=control.get("interval"))],
+            *([f"generated from real, by the {name} alone", Number(auc, ".3f")]
+              for name, auc in (found.get("by") or {}).items())]
     sizes = " and ".join(str(count) for count in found.get("images") or ()) or "–"
     grids = surest_grids(found, sets[0], sets[2], results["users"], colormap, axes)
     return section("Can a network tell them from real ones?",
                    "A small network learns to tell generated from real images and is tested on images that it has not "
-                   "seen (classifier two-sample test, Lopez-Paz & Oquab 2017). The area under its ROC curve (AUC) is "
-                   "0.5 where it cannot tell, and 1 where it always can. The control asks the same of real images of "
+                   "seen (classifier two-sample test, Lopez-Paz & Oquab 2017). A linear discriminant of the simple "
+                   "features below does the same; in every fold that of the two is believed which does better on the "
+                   "other folds. The area under the ROC curve (AUC) is 0.5 where they cannot tell, and 1 where they "
+                   "always can. The control asks the same of real images of "
                    f"later against earlier recordings. {escape(sizes)} real and generated images, "
-                   f"{found.get('per_user', '–')} of every user on each side, {found.get('folds', '–')} folds. "
+                   f"{each(found.get('per_user'))} of every user on each side, {found.get('folds', '–')} folds. "
                    "Simple features: the same area for one figure of an image alone; above 0.5 it is higher in "
                    "generated images. First stand those that tell more than in the control.",
                    exhibits.table(Table("two_sample", ["told apart", "AUC"], rows, "Classifier two-sample test")),
@@ -90,12 +99,12 @@ def counts(n) -> str:
 
 
 def cases(results: dict, sets, colormap, axes, exhibits) -> str:
-    """The images whose wanted user the judge finds least and most probable."""
+    """The images whose target user the judge finds least and most probable."""
     grids = case_grids(sets[1], sets[2], results["users"], colormap, axes)
     if not grids:
         return ""
     return section("Worst and best cases",
-                   "By the probability that the user classifier gives to the wanted user, which stands behind the "
+                   "By the probability that the user classifier gives to the target user, which stands behind the "
                    "name; below it whom the classifier recognises. Chosen by it, so no sample of the whole: the images "
                    "of every user further up are.",
                    side_by_side(*(exhibits.figure(grid) for grid in grids)))

@@ -13,8 +13,8 @@ def recognised(results: dict, exhibits) -> str:
     names, seen = results["users"], results["recognition"]
     made, held_out = (exhibits.table(confusion_table(f"confusion_{side}", names, confusion))
                       if (confusion := look_up(seen, side, "confusion")) else "" for side in SIDES)
-    return section("Who is recognised as whom",
-                   "Rows: the wanted user. Columns: the user that a classifier recognises, which was trained on real "
+    return section("Who is recognised as whom: confusion matrix",
+                   "Rows: the target user. Columns: the user that a classifier recognises, which was trained on real "
                    "training images. Cells are numbers of images; a good table has its weight on the diagonal.",
                    side_by_side(f"<h3>Generated images</h3>{made}",
                                 held_out and f"<h3>Real held-out images</h3>{held_out}"))

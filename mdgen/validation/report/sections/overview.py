@@ -32,6 +32,7 @@ def introduction(results: dict) -> str:
     text += " In brackets: 95 % intervals.</p>" if results.get("methods") else "</p>"
     text += "".join(distrust(name, judge) for name, judge in (results.get("judges") or {}).items()
                     if judge and judge.get("trusted") is False)
+    text += "".join(note(f"{escape(words)}.") for words in results.get("notes") or ())
     if distance.get("small_n"):
         text += note(f"N = {distance['n']} is small for a distance in {distance['features']} features: it is biased "
                      "upwards. Compare it with its floor at the same N, and with nothing else.")
@@ -48,6 +49,10 @@ def distrust(name: str, judge: dict) -> str:
                 "Criteria that rest on it are not measured.")
 
 
+LEGEND = {"passed": "All that was measured is within its limit.", "failed": "At least one criterion is not met.",
+          "incomplete": "Nothing failed, but something that must be was not measured."}
+
+
 def verdict_box(verdict: dict, exhibits) -> str:
     """Passed, failed or incomplete, and why."""
     rows = [[row["name"], Status(row["status"]), Number(row["value"], ".3f", interval=row.get("interval")),
@@ -55,9 +60,11 @@ def verdict_box(verdict: dict, exhibits) -> str:
             for row in verdict["criteria"]]
     found = Table("verdict", ["criterion", "status", "value", "limit", "meaning"], rows, "Verdict", "stacked")
     words = (verdict.get("words") or verdict["overall"]).removeprefix(verdict["overall"])
-    return (f"<div class=\"verdict {verdict['overall']}\"><h2>Verdict: {status(verdict['overall'])}{escape(words)}</h2>"
-            "<p>Incomplete: nothing failed, but something that must be was not measured. Set limits with "
-            "<code>--threshold NAME=VALUE</code> or <code>NAME=off</code>.</p>" + exhibits.table(found) + "</div>")
+    title = f"<h2>Verdict: {status(verdict['overall'])}{escape(words)}</h2>"
+    return (f"<div class=\"verdict {verdict['overall']}\">{title}"
+            f"<p>{LEGEND[verdict['overall']]} The value itself is compared with the limit, not its interval. Set "
+            "limits with <code>--threshold NAME=VALUE</code> or <code>NAME=off</code>.</p>"
+            + exhibits.table(found) + "</div>")
 
 
 def cards(results: dict, exhibits) -> str:
@@ -76,15 +83,22 @@ def users(results: dict, pictures, exhibits) -> str:
     exhibits.keep_table(Table("users", ["user", *(name for name, _ in found[0])],
                               [[name, *(value for _, value in line)] for name, line in zip(results["users"], found)],
                               "Figures of every user"))
-    boxes = [f"<div class=\"user\"><h3>{escape(name)}</h3><div class=\"pair\">{strip(real, 'real held-out', name)}"
-             f"{strip(made, 'generated', name)}</div>"
+    counts = [images_of(results, user) for user in range(len(results["users"]))]
+    boxes = [f"<div class=\"user\"><h3>{escape(name + count)}</h3><div class=\"pair\">"
+             f"{strip(real, 'real held-out', name)}{strip(made, 'generated', name)}</div>"
              f"{figures((title, shown(value)) for title, value in line)}</div>"
-             for name, (real, made), line in zip(results["users"], pictures, found)]
+             for name, (real, made), line, count in zip(results["users"], pictures, found, counts)]
     return section("User by user",
                    "Held-out real images, then generated ones, evenly spaced in file order, not chosen. Doppler "
                    "upwards, time to the right. Pairs of numbers are generated / real held-out. A dash: too few "
                    "images.",
                    f"<div class=\"users\">{''.join(boxes)}</div>", wide=True)
+
+
+def images_of(results: dict, user: int) -> str:
+    """How many images of a user were judged, " (15 generated, 13 real held-out)"."""
+    seen = [look_up(results, "recognition", side, "confusion") for side in ("generated", "held_out")]
+    return "" if None in seen else " ({} generated, {} real held-out)".format(*(sum(part[user]) for part in seen))
 
 
 def user_figures(results: dict, user: int) -> list:
