@@ -176,7 +176,11 @@ def judge_folders(args, path, device, command):
 def verdict_options(args) -> dict:
     from mdgen.validation.report.verdict import parse_required, parse_thresholds
 
-    return {"thresholds": parse_thresholds(args.threshold), "required": parse_required(args.require)}
+    thresholds, required = parse_thresholds(args.threshold), parse_required(args.require)
+    if contrary := [name for name in required if thresholds.get(name, 0) is None]:
+        raise RequestError(f"--require {contrary[0]} and --threshold {contrary[0]}=off contradict each other; "
+                           "leave one out")
+    return {"thresholds": thresholds, "required": required}
 
 
 def inception_options(args) -> dict:

@@ -40,13 +40,14 @@ def evaluate_folders(real_dir: Path, generated_dir: Path, report_dir: Path, *, d
     """`evaluate_samples` without a run: real and generated user folders of the same users.
 
     real_dir: what the generator was trained on; its last images of every user are the held-out ones unless held_out_dir
-    has others. size: (height, width) in pixels at which all are compared; by default the smaller of the two folders'
-    first images, at most LARGEST. gap: see `DataConfig`. save_reference: a file for `evaluate_against_reference`.
+    has others: then all of real_dir are training images. size: (height, width) in pixels at which all are compared; by
+    default the smaller of the two folders' first images, at most LARGEST. gap: see `DataConfig`. save_reference: a file
+    for `evaluate_against_reference`.
     Judges, decoded images and what is slow to compute are kept in report_dir/work.
     """
     progress = progress or (lambda *label: None)
     run = stand_in(Path(real_dir), Path(generated_dir), Path(report_dir) / "work", size, gap, progress)
-    evidence = gathered(run, real_dir, generated_dir, held_out_dir, PATCHES, device, progress)
+    evidence = gathered(run, real_dir, generated_dir, held_out_dir, PATCHES, device, progress, whole=True)
     if save_reference is not None:
         write_reference(Path(save_reference), evidence)
     results = {**header(run, generated_dir, command), "real": str(real_dir), "held_out": str(held_out_dir or real_dir),
@@ -92,6 +93,8 @@ def stand_in(real_dir: Path, generated_dir: Path, work: Path, size, gap, progres
         names = list(list_users(real_dir))
     except RequestError as problem:
         raise RequestError(str(problem).replace("--data-dir", "--real")) from None
+    if gap is not None and gap < 0:
+        raise RequestError(f"--gap is {gap}; expected 0 or more")
     check_generated(generated_dir, names)
     height, width = checked_size(size) if size else smaller(first_size(real_dir), first_size(generated_dir))
     config = preset("small")

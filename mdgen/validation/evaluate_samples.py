@@ -23,15 +23,16 @@ from mdgen.validation.comparisons.intervals import METHODS, distance_intervals, 
 from mdgen.validation.comparisons.memorization import originality
 from mdgen.validation.comparisons.physics import physics
 from mdgen.validation.comparisons.statistical_tests import SIMPLE, user_tests
+from mdgen.validation.comparisons.two_sample import two_sample
 from mdgen.validation.honest_usefulness import read_honest
 from mdgen.validation.image_facts import ImageFacts
 from mdgen.validation.image_sets import drawing_settings, read_sets
 from mdgen.validation.judges.features import EXTRACTOR, JudgedSet, judge_images
+from mdgen.validation.judges.identity_basis import VERSION as BASIS_VERSION
 from mdgen.validation.judges.identity_basis import identity_basis
 from mdgen.validation.judges.inception_features import inception_features
 from mdgen.validation.judges.siamese import embed, train_siamese
 from mdgen.validation.judges.trust import trust_in_classifier, trust_in_verification
-from mdgen.validation.judges.two_sample import two_sample
 from mdgen.validation.judges.usefulness import usefulness
 from mdgen.validation.judges.user_classifier import recognition, train_judge
 from mdgen.validation.metrics.diversity import user_diversity
@@ -92,9 +93,9 @@ def evaluate_samples(run: RunFolder, real_dir: Path, fake_dir: Path, report_dir:
     return concluded(results, evidence, Path(report_dir), thresholds, required)
 
 
-def gathered(run: RunFolder, real_dir, fake_dir, held_out_dir, patches, device, progress) -> Evidence:
-    """Read the three sets, train the judges or take those that are kept, and measure every image."""
-    split, parts = read_sets(run, Path(real_dir), Path(fake_dir), held_out_dir, progress)
+def gathered(run: RunFolder, real_dir, fake_dir, held_out_dir, patches, device, progress, whole=False) -> Evidence:
+    """Read the three sets (`read_sets`), train the judges or take those that are kept, and measure every image."""
+    split, parts = read_sets(run, Path(real_dir), Path(fake_dir), held_out_dir, progress, whole)
     judges = trained_judges(run, split, device)
     judged, axes = [judged_by(judges, part, device) for part in parts], find_axes(real_dir)
     facts = [ImageFacts.of(s.images, axes, patches, cache_of(run)) for s in judged]
@@ -121,7 +122,7 @@ def all_figures(evidence: Evidence, device, progress) -> dict:
     found["two_sample"] = two_sample(
         training, generated, num_users, patches, seed=run.config.seed, steps=evaluation.two_sample_steps,
         device=device, keep=keep, progress=progress("tell generated from real", "fold"))
-    key = digest(hashes, judges.keys, axes and asdict(axes))
+    key = digest(hashes, judges.keys, axes and asdict(axes), BASIS_VERSION)
     found["identity_basis"] = cache.values("identity_basis", key, lambda: plain(identity_basis(
         judges.classifier, *judged, axes=axes, device=device, measures=dict(zip(SETS, (f.measures for f in facts))))))
     found["usefulness"] = study(judged, run.config, hashes, cache, device, progress)

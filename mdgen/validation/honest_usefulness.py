@@ -67,7 +67,7 @@ def honest_usefulness(run: RunFolder, real_dir: Path, *, device, held_out_dir: P
     per_user = generated_per_user(run) if per_user is None else per_user
     refuse_untrainable(run, per_user)
     split, held_out_part = read_real_sets(run, Path(real_dir), held_out_dir, progress)
-    training, held_out = unjudged(split.folders, split.train), unjudged(held_out_part.folders, held_out_part.rows)
+    training, held_out = unjudged(split.folders, split.train), unjudged(*held_out_part)
     sizes = chosen_sizes(sizes, split.train_users.bincount().tolist())
     folder = run.path / "report" / "honest"
     with only_writer(folder):
@@ -97,7 +97,9 @@ def read_honest(run: RunFolder, hashes: dict) -> dict | None:
     """
     try:
         found = json.loads((run.path / "report" / RESULT).read_text(encoding="utf-8"))
-        same = found["settings"] == settings_hash(run) and all(found["hashes"][name] == hashes[name] for name in BOUND)
+        asked = run.config.evaluation.usefulness_steps, run.config.evaluation.usefulness_seeds
+        same = (found["settings"] == settings_hash(run) and all(found["hashes"][name] == hashes[name] for name in BOUND)
+                and (found["steps"], found["seeds"]) == asked)
         return found if same else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -167,7 +169,7 @@ def few_images(split: Split, per_user: int) -> Split:
     ends = [start + per_user for start in starts]
     watching = [end if end < len(rows) else start - 1 for rows, start, end in zip(own, starts, ends)]
     return Split(split.folders, torch.cat([rows[start:end] for rows, start, end in zip(own, starts, ends)]),
-                 torch.stack([rows[place] for rows, place in zip(own, watching)]))
+                 torch.stack([rows[place] for rows, place in zip(own, watching)]), split.gap)
 
 
 def begun(run: RunFolder, split: Split, per_user: int, folder: Path) -> Few:
@@ -235,7 +237,8 @@ def one_size(few: Few, held_out: JudgedSet, per_user: int, cache: Cache, device,
     sample_users(run, run.samples, per_user=per_user, seed=run.config.seed, overwrite=True, device=device,
                  progress=progress(f"generate, {label}", "image"))
     tree = read_tree(run, run.samples, "--generated", progress("read generated images", "image"))
-    real, generated = unjudged(few.split.folders, few.split.train), unjudged(tree, first_rows(tree, per_user))
+    real = unjudged(few.split.folders, few.split.train, few.split.windows)
+    generated = unjudged(tree, first_rows(tree, per_user))
     asked = {"seeds": evaluation.usefulness_seeds, "steps": evaluation.usefulness_steps}
     sets = real, held_out, generated
     found = cache.values("honest", digest(asked, *(part for s in sets for part in (s.images, s.users))),

@@ -1,5 +1,6 @@
 """The three sets of images that an evaluation compares, read from their folders and checked against the run."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,27 +24,31 @@ class ImageSet(NamedTuple):
 
 
 def read_sets(run: RunFolder, real_dir: Path, fake_dir: Path, held_out_dir: Path | None = None,
-              progress=lambda label: None):
+              progress=lambda label: None, whole: bool = False):
     """Decode the folders of an evaluation: the Split of the real images, and the ImageSets of the training, the
     held-out and the generated images.
 
     real_dir: user folders, split as training split them; its held-out part is the ceiling unless held_out_dir names
-    other recordings of the same users. fake_dir: generated user folders.
+    other recordings of the same users. fake_dir: generated user folders. whole: with held_out_dir, all images of
+    real_dir are training images, as they are to a generator that knows nothing of this split.
     Raises RequestError where a folder does not fit the run, or where the ceiling was trained on.
     """
     check_generated(fake_dir, run.users.names)            # before minutes are spent on the real ones
-    split, held_out = read_real_sets(run, real_dir, held_out_dir, progress)
+    split, held_out = read_real_sets(run, real_dir, held_out_dir, progress, whole)
     fake = read_tree(run, fake_dir, "--generated", progress("read generated images"))
     return split, (ImageSet(split.folders, split.train, split.windows), held_out,
                    ImageSet(fake, torch.arange(len(fake)), separate(len(fake))))
 
 
-def read_real_sets(run: RunFolder, real_dir: Path, held_out_dir: Path | None, progress=lambda label: None):
+def read_real_sets(run: RunFolder, real_dir: Path, held_out_dir: Path | None, progress=lambda label: None,
+                   whole: bool = False):
     """The real part of `read_sets`: the Split, and the ImageSet of the held-out images."""
     if held_out_dir is None:
         split = read_split(run, real_dir, progress("read real images"))
         return split, ImageSet(split.folders, split.validation, split.windows)
     split = Split.of(read_real(run, real_dir, "--real", progress("read real images")), run.config.data)
+    if whole:   # the judges' log still watches the last images, which is of no consequence
+        split = replace(split, train=torch.arange(len(split.folders)))
     other = read_real(run, held_out_dir, "--held-out", progress("read held-out images"))
     held_out = ImageSet(other, torch.arange(len(other)), windows_of(other, run.config.data.gap))
     refuse_seen(run, Split(other, split.train[:0], held_out.rows), "--held-out",

@@ -6,6 +6,7 @@ the same of images that are generated later.
 
 import json
 import zipfile
+import zlib
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
@@ -67,7 +68,8 @@ def read_reference(path: Path, work: Path, device) -> tuple[Evidence, dict]:
         facts = [ImageFacts.of_arrays(within(arrays, f"{name}/facts/")) for name in REAL]
         run = RunFolder(work, Config.from_json(json.dumps(meta["config"])), users)
         return Evidence(run, Judges(*judges, meta["keys"]), sets, facts, axes, tuple(meta["patches"])), meta["hashes"]
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, zipfile.BadZipFile) as problem:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, zipfile.BadZipFile,
+            zlib.error) as problem:
         reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
         raise RequestError(f"{path} is no reference of evaluate.py folders --save-reference ({reason}); "
                            "save it again, or give --real a folder") from None

@@ -138,7 +138,7 @@ def test_sizes_that_the_judges_cannot_see_and_other_users_are_refused(folders, r
         run_script(*command, "--size", 60, 8), 2)
     sides = ((100, 100), (256, 256)), ((300, 200), (400, 600)), ((64, 48), (64, 40))
     assert [smaller(*pair) for pair in sides] == [(96, 96), (128, 80), (64, 40)]
-    assert "data.gap is -1" in line_of(run_script(*command, "--gap", -1), 2)
+    assert "--gap is -1" in line_of(run_script(*command, "--gap", -1), 2)
     (tmp_path / "one" / "ID_1").mkdir(parents=True)
     Image.fromarray(np.zeros((48, 48), np.uint8)).save(tmp_path / "one" / "ID_1" / "a.png")
     command[5] = tmp_path / "one"

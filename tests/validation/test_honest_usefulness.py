@@ -160,7 +160,8 @@ def test_a_report_takes_the_result_for_the_same_images_and_settings_alone(run, f
         return replace(run, config=override(run.config, [assignment]))
 
     assert read_honest(run, hashes | {"generated": "any"}) == found[0]
-    assert read_honest(changed("evaluation.usefulness_steps=1"), hashes) == found[0]
+    assert read_honest(changed("evaluation.classifier_steps=1"), hashes) == found[0]    # of the judges, who say nothing
+    assert read_honest(changed("evaluation.usefulness_steps=77"), hashes) is None
     for other in (read_honest(run, hashes | {"held_out": "other"}), read_honest(run, hashes | {"training": "other"}),
                   read_honest(changed("unet.dropout=0.3"), hashes), read_honest(replace(run, path=run.path / "none"),
                                                                                 hashes)):

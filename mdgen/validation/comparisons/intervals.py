@@ -16,6 +16,7 @@ from mdgen.validation.metrics.diversity import user_diversity
 from mdgen.validation.metrics.frechet import frechet_between
 from mdgen.validation.metrics.verification import resampled_errors
 
+CUTS = 5   # of a set to equal numbers, as of `per_user_subsets`
 RESAMPLED = f"{REPLICATES} bootstrap samples of"
 METHODS = {
     "units": "what is resampled: recordings where users have two or more, else runs of windows that share samples; a "
@@ -63,11 +64,19 @@ def with_intervals(results: dict, training, held_out, generated, num_users: int,
 
 def distance_intervals(part: dict, name: str, training, held_out, generated) -> None:
     """The intervals of the Fréchet distances to the training images in `distribution`'s part, under `name`."""
-    found = part[name]["against_training"]
-    for side, key, s in (("generated", "generated", generated), ("floor", "floor", held_out)):
-        units = resampling_units(s.windows, s.users)
-        found[f"{key}_interval"] = jackknife_interval(
-            lambda rows, s=s: frechet_between(s.features[rows], training.features), found[side], units)
+    found, users = part[name]["against_training"], np.unique(training.users)
+    counts = [min(int((s.users == user).sum()) for s in (training, held_out, generated)) for user in users]
+    for side, s in (("generated", generated), ("floor", held_out)):
+        orders = [np.random.default_rng(seed).permutation(len(s)) for seed in range(CUTS)]
+
+        def distance(rows, s=s, orders=orders):
+            """The mean over the same random cuts, as far as their images are left, as the value itself is taken."""
+            left = [order[np.isin(order, rows)] for order in orders]
+            cuts = [np.concatenate([order[s.users[order] == user][:count] for user, count in zip(users, counts)])
+                    for order in left]
+            return np.mean([frechet_between(s.features[cut], training.features) for cut in cuts])
+
+        found[f"{side}_interval"] = jackknife_interval(distance, found[side], resampling_units(s.windows, s.users))
 
 
 def user_averages(values, users, num_users: int, weights):

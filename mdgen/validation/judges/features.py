@@ -56,11 +56,14 @@ def judge_images(judge, folders, indices, device, windows=None, batch_size: int 
                      torch.cat(features).numpy(), torch.cat(probabilities).numpy())
 
 
-def unjudged(folders, indices) -> JudgedSet:
-    """The set of some images of a decoded tree that no judge has seen: features and probabilities of width 0."""
+def unjudged(folders, indices, windows=None) -> JudgedSet:
+    """The set of some images of a decoded tree that no judge has seen: features and probabilities of width 0.
+
+    windows: as of `judge_images`.
+    """
     nothing = np.zeros((len(indices), 0))
-    return JudgedSet(folders.images[indices].numpy(), folders.labels[indices].numpy(), separate(len(indices)), nothing,
-                     nothing)
+    windows = separate(len(indices)) if windows is None else windows[indices.numpy()]
+    return JudgedSet(folders.images[indices].numpy(), folders.labels[indices].numpy(), windows, nothing, nothing)
 
 
 def per_user_subsets(users, counts, repeats: int = 5, seed: int = 0):

@@ -57,13 +57,16 @@ def jackknife_interval(figure, value: float | None, units, seed: int = 0) -> lis
 
     figure(rows) -> float, from rows of N images; value: that of all. The units [N] are dealt into ten groups, and the
     figure is taken without each in turn (delete-a-group jackknife, Kott 2001); Student's t with one freedom less than
-    groups. None where there is no value, or fewer than two units.
+    groups. None where there is no value, for fewer
+    than two units, and where fewer than two images would be left.
     """
     names, of = np.unique(units, return_inverse=True)
     groups = min(GROUPS, len(names))
     if value is None or groups < 2:
         return None
     group = np.random.default_rng(seed).permutation(np.arange(len(names)) % groups)[of]
+    if len(group) - np.bincount(group).max() < 2:
+        return None
     without = np.array([figure(np.flatnonzero(group != g)) for g in range(groups)])
     error = np.sqrt((groups - 1) * without.var())
     reach = float(t.ppf((1 + LEVEL) / 2, groups - 1) * error)

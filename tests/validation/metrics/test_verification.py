@@ -30,7 +30,9 @@ def test_gaussian_distances_in_closed_form():
     assert equal_error_rate(*curve) == pytest.approx(norm.cdf(-d / 2), abs=1e-3)
     assert area(*curve) == pytest.approx(norm.cdf(d / np.sqrt(2)), abs=1e-4)
     false, true = thinned(*curve)
-    np.testing.assert_allclose(true[1:-1], norm.cdf(norm.ppf(false[1:-1]) + d), atol=5e-3)
+    common = false[1:-1] > 2e-3                                    # 4000 distances: fewer than eight say little
+    np.testing.assert_allclose(true[1:-1][common], norm.cdf(norm.ppf(false[1:-1][common]) + d), atol=5e-3)
+    assert (false < 2e-3).sum() > 8                               # what a logarithmic axis shows is not left out
 
 
 @pytest.mark.parametrize("genuine, impostors, error, under", [
@@ -78,7 +80,7 @@ def test_all_figures_against_brute_force_over_more_than_one_strip():
     thresholds = np.quantile(distance, np.linspace(0, 1, 1001))
     closest = min(max((impostor <= t).mean(), (genuine > t).mean()) for t in thresholds)
     assert found["eer"] == pytest.approx(closest, abs=5e-3)
-    assert 0.02 < found["eer"] < 0.4 and len(found["roc"]["false_acceptance"]) == CHART_POINTS
+    assert 0.02 < found["eer"] < 0.4 and 0.8 * CHART_POINTS < len(found["roc"]["false_acceptance"]) <= CHART_POINTS
 
 
 def test_figures_of_one_user_are_those_of_his_probes_alone():

@@ -43,7 +43,7 @@ def test_csv_reads_back_every_digit_with_pairs_and_intervals_in_columns_of_their
 def test_latex_has_as_many_cells_as_columns_and_nothing_that_latex_would_take_as_a_command():
     text = to_latex(FOUND)
     head, *lines = [line for line in text.splitlines() if line.endswith(r"\\")]
-    assert re.search(r"\\begin{tabular}{(.*)}", text).group(1) == "lrr"
+    assert re.search(r"\\begin{tabular}{(.*)}", text).group(1) == "llr"      # texts left, figures right
     assert all(len(re.split(r"(?<!\\)&", line)) == 3 for line in (head, *lines)) and len(lines) == 3
     assert lines[0] == r"a \& b\_1 & 0.33 (0.25--0.50) & 12 \% / -- \\"
     assert lines[1].startswith(r"50 \% \{x\} \textless{}é\textgreater{} & -- & 1.00 / 2.00 $\pm$ 0.50")
