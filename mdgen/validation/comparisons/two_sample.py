@@ -11,7 +11,7 @@ from mdgen.data.windows import overlapping
 from mdgen.validation.judges.two_sample import FOLDS, STEPS, tell_apart
 from mdgen.validation.metrics.simple_features import area_under_curve, simple_features
 
-VERSION = 2       # raise it when the test changes: what a report has kept of it is then made anew
+VERSION = 3       # raise it when the test changes: what a report has kept of it is then made anew
 FEWEST = 20       # images of either side, below which the report says nothing
 MOST_SHOWN = 8    # images of a side that were told most surely
 

@@ -28,6 +28,7 @@ MOST_PIECES = 16   # of a larger image that is judged
 PATCHES = 4, 8      # pixels of a decoder's patches, where they are not known
 MOST_LEAVES = 5000  # images, whose distances fit into memory; more are ordered by their mean level alone
 FOLDS = 4
+MARGIN = 0.1       # of area by which the simple features have to be better than the network
 
 
 class TwoSample(NamedTuple):
@@ -54,10 +55,10 @@ def classifier_two_sample(real, generated, *, blocks=None, folds: int = FOLDS, s
     block are never in two folds (windows of a recording that share samples would be known again). By default every
     image is a block. Every fold gets as many images of a kind, of both sides, as the others (`deal`). For each of the
     folds, a `UserClassifier` of width 16 is trained on the others, half of each batch real, and gives the images of the
-    fold a probability of being generated; so does a linear discriminant of `simple_features`. Whichever does better on
-    the other folds is believed. The area is the mean of those within the folds, weighted by their pairs; its
-    interval comes from resampling blocks and generated images (500 times), the networks held fixed. It shows whether
-    sets differ, not how much it matters.
+    fold a probability of being generated. So does a linear discriminant of `simple_features`, which is believed where
+    it does clearly better on the other folds. The area is the mean of those within the folds, weighted by their pairs;
+    its interval comes from resampling blocks and generated images (500 times), the networks held fixed. It shows
+    whether sets differ, not how much it matters.
     Raises RequestError for fewer blocks or generated images than folds, ValueError for other arrays.
     """
     return tell_apart(real, generated, blocks=blocks, folds=folds, seed=seed).result
@@ -91,18 +92,22 @@ def tell_apart(real, generated, *, blocks=None, other_blocks=None, users=None, p
             answers["simple features"][side][of == fold] = expit(discriminant(table[of == fold]) @ [-1, 1])
         if progress:
             progress(fold + 1, folds)
-    scores = better_elsewhere([*answers.values()], fold_of, folds)
+    scores = better_elsewhere(*answers.values(), fold_of, folds)
     by = {name: area_with_interval(answer, units, fold_of).auc for name, answer in answers.items()}
     return Told(area_with_interval(scores, units, fold_of), *scores, by)
 
 
-def better_elsewhere(answers: list, fold_of, folds: int) -> list:
-    """Of several answers ([N], [M] each), in every fold the one that tells the images of the other folds apart best:
-    which it is to be must not be decided by the images that it is asked about."""
-    areas = np.array([[area_under_curve(*(part[of == fold] for part, of in zip(answer, fold_of)))
-                       for fold in range(folds)] for answer in answers])                          # [answers, folds]
-    best = (areas.sum(axis=1, keepdims=True) - areas).argmax(axis=0)
-    return [np.choose(best[of], [answer[side] for answer in answers]) for side, of in enumerate(fold_of)]
+def better_elsewhere(answer, other, fold_of, folds: int) -> list:
+    """An answer ([N], [M]), and in folds where another one tells the images of the other folds apart clearly better
+    that one: which it is to be must not be decided by the images that it is asked about.
+
+    Clearly, by MARGIN: of two answers that know nothing, the one that is better on the other folds is the worse here.
+    """
+    areas = np.array([[area_under_curve(*(part[of == fold] for part, of in zip(one, fold_of)))
+                       for fold in range(folds)] for one in (answer, other)])                     # [2, folds]
+    elsewhere = (areas.sum(axis=1, keepdims=True) - areas) / (folds - 1)
+    taken = elsewhere[1] > elsewhere[0] + MARGIN
+    return [np.where(taken[of], other[side], answer[side]) for side, of in enumerate(fold_of)]
 
 
 def kind_order(first, second, users=None) -> list:

@@ -79,11 +79,11 @@ def test_every_fold_has_as_many_of_a_kind_as_the_others():
 def test_a_fold_is_answered_by_who_does_better_on_the_others():
     folds = [np.repeat([0, 1, 2], 4)] * 2
     sure, first_fold_only = ([np.where(folds[0] < last, side, 0.5) for side in (0, 1)] for last in (3, 1))
-    scores = better_elsewhere([first_fold_only, sure], folds, 3)
+    scores = better_elsewhere(first_fold_only, sure, folds, 3)
     assert area_with_interval(scores, [np.arange(12)] * 2, folds).auc == 1
     # the first answer knows fold 0 alone: where it would gain, only folds 1 and 2 may be asked
     guess, lucky = [np.full(12, 0.5)] * 2, first_fold_only
-    assert area_with_interval(better_elsewhere([guess, lucky], folds, 3), [np.arange(12)] * 2, folds).auc == 0.5
+    assert area_with_interval(better_elsewhere(guess, lucky, folds, 3), [np.arange(12)] * 2, folds).auc == 0.5
 
 
 def test_a_grid_that_the_network_misses_is_seen_by_the_simple_features():

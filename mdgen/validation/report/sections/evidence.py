@@ -30,9 +30,9 @@ def two_sample(results: dict, sets, colormap, axes, exhibits) -> str:
     return section("Can a network tell them from real ones?",
                    "A small network learns to tell generated from real images and is tested on images that it has not "
                    "seen (classifier two-sample test, Lopez-Paz & Oquab 2017). A linear discriminant of the simple "
-                   "features below does the same; in every fold that of the two is believed which does better on the "
-                   "other folds. The area under the ROC curve (AUC) is 0.5 where they cannot tell, and 1 where they "
-                   "always can. The control asks the same of real images of "
+                   "features below does the same, and is believed in a fold where it does clearly better on the other "
+                   "folds. The area under the ROC curve (AUC) is 0.5 where they cannot tell, and 1 where they always "
+                   "can. The control asks the same of real images of "
                    f"later against earlier recordings. {escape(sizes)} real and generated images, "
                    f"{each(found.get('per_user'))} of every user on each side, {found.get('folds', '–')} folds. "
                    "Simple features: the same area for one figure of an image alone; above 0.5 it is higher in "
