@@ -36,7 +36,7 @@ def write_users(root, rows, count=36, size=48):
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("evaluation")
     write_users(folder / "real", ROWS)
-    config = Config(data=DataConfig(height=48, width=48, validation_fraction=0.3),
+    config = Config(data=DataConfig(height=48, width=48, validation_fraction=0.3, gap=1),
                     evaluation=EvaluationConfig(
                         classifier_steps=60, siamese_steps=80, usefulness_seeds=0, two_sample_steps=0))
     return RunFolder.create_or_resume(folder / "run", config,
@@ -134,7 +134,7 @@ def test_swapped_users_are_found(run, copies):
     assert found["recognition"]["generated"]["accuracy_per_user"][:2] == [pytest.approx(0, abs=0.2)] * 2
     assert failed(found) == {"user_accuracy", "verification_eer"}
     eer = found["verification"]["generated"]["eer_per_user"]
-    assert min(eer[:2]) > 0.5 > eer[2]
+    assert min(eer[:2]) >= 0.5 > eer[2]
     # a swap moves labels, not images: what does not look at labels must stay quiet
     assert found["distribution"]["user_classifier"][FD]["against_held_out"]["generated"] < 1e-6
     assert found["texture"]["generated"]["overall"] == pytest.approx(found["texture"]["held_out"]["overall"])
@@ -248,5 +248,5 @@ def test_images_that_the_run_has_learnt_are_no_ceiling(run, copies, tmp_path):
     for user in ROWS:
         for index in range(18, 36):
             (tmp_path / "shorter" / user / f"{index}.png").unlink()
-    expect_refusal(r"of the 15 held-out images of .* was trained on.*--real", learnt, copies, real=tmp_path / "shorter")
+    expect_refusal(r"of the 18 held-out images of .* was trained on.*--real", learnt, copies, real=tmp_path / "shorter")
     assert evaluate(learnt, copies)["images"]["held_out"] == len(split.validation)
