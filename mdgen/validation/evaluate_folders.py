@@ -141,7 +141,7 @@ def notes(run: RunFolder, real_dir, generated_dir, gap: int | None) -> list[str]
     data, pictures = run.config.data, {"generated": generated_dir} | ({"real": real_dir} if real_dir else {})
     first = {name: first_image(Path(folder)) for name, folder in pictures.items()}
     looks = {name: "gray" if is_grey(np.asarray(image.convert("RGB"))) else "colour" for name, image in first.items()}
-    looks.setdefault("real", "gray" if run.users.colormap in (None, "gray") else "colour")
+    looks.setdefault("real", "gray" if run.users.colormap == "gray" else "colour")
     sizes = "; ".join(f"{name} {image.height} x {image.width}" for name, image in sorted(first.items()))
     said = [f"compared at {data.height} x {data.width} pixels, as {run.users.channels}"
             f"{f' by the colour map {run.users.colormap}' if run.users.colormap else ''}; first images: {sizes}"]

@@ -157,3 +157,5 @@ def test_what_nobody_said_is_told(folders, tmp_path):
     said = notes(run, tmp_path, folders[1], None)
     assert "generated 48 x 48; real 32 x 32" in said[0]
     assert "real images are in colour, generated ones in gray" in said[1] and "give --gap 0" in said[2]
+    rgb = RunFolder(tmp_path, preset("small"), Users(["ID_1"], "", "rgb", None))
+    assert len(notes(rgb, None, tmp_path, None)) == 1               # colours of no map, as the images are
