@@ -12,13 +12,15 @@ from mdgen.config.schema import (
     TrainingConfig,
     UNetConfig,
     VAEConfig,
+    VAETrainingConfig,
 )
 from mdgen.errors import RequestError
 
 # The decoder learns what sampling gives it; figures in docs/ablations.md
-JOINT = JointConfig(in_all=True, noise_limit=0.5, texture_weight=0.1, adversary_weight=1.0)
+JOINT = JointConfig(in_all=True, noise_limit=0.5, texture_weight=0.1, level_weight=0.5, adversary_weight=1.0)
 # A small posterior floor keeps speckle that 0.1 blurred: +2.2 dB; docs/ablations.md, rows of the VAE
-FAITHFUL = VAEConfig(kl_weight=1e-5, min_deviation=0.02)
+# Doppler rows get room by need: +2.5 dB more
+FAITHFUL = VAEConfig(kl_weight=1e-5, min_deviation=0.02, row_zoom=2.0)
 # Classifier-free guidance is off above t/T = 0.8, where it would reduce diversity; autoguidance acts everywhere and
 # restores texture: docs/ablations.md
 GUIDED = SamplingConfig(cfg_scale=2.2, cfg_interval=(0.0, 0.8), autoguidance_scale=1.5)
@@ -30,7 +32,8 @@ def demo() -> Config:
         preset="demo",
         data=DataConfig(validation_fraction=0.2, gap=0),   # its images do not overlap
         vae=replace(FAITHFUL, blocks=1),
-        vae_training=TrainingConfig(steps=300, learning_rate=2e-3, warmup_steps=20, preview_every=0, save_every=300),
+        vae_training=VAETrainingConfig(steps=200, optimizer="muon", learning_rate=4e-3, warmup_steps=20,
+                                       preview_every=0, save_every=200),
         unet=UNetConfig(channels=(48, 96), blocks=1, embedding_dim=192),
         diffusion_training=DiffusionTrainingConfig(steps=400, learning_rate=2e-3, warmup_steps=50, preview_every=0,
                                                    snapshot_at=0.2),
@@ -43,7 +46,7 @@ def small() -> Config:
     return Config(
         preset="small",
         vae=FAITHFUL,
-        vae_training=TrainingConfig(steps=700, learning_rate=2e-3, preview_every=0),
+        vae_training=VAETrainingConfig(steps=400, optimizer="muon", learning_rate=3e-3, preview_every=0),
         unet=UNetConfig(blocks=1),
         diffusion_training=DiffusionTrainingConfig(steps=1000, optimizer="muon", learning_rate=2e-3, ema_decay=0.995,
                                                    preview_every=500, snapshot_at=0.2),
@@ -62,7 +65,7 @@ def standard() -> Config:
         preset="standard",
         data=DataConfig(height=128, width=128),
         vae=replace(FAITHFUL, width=128, blocks=3),
-        vae_training=TrainingConfig(steps=2000, learning_rate=2e-3, preview_every=0),
+        vae_training=VAETrainingConfig(steps=1500, optimizer="muon", learning_rate=2e-3, preview_every=0),
         unet=UNetConfig(channels=(96, 192, 288), attention=(False, True, True), embedding_dim=384),
         diffusion_training=DiffusionTrainingConfig(steps=2000, optimizer="muon", learning_rate=1e-3, ema_decay=0.995,
                                                    preview_every=500, snapshot_at=0.2),

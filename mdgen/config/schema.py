@@ -17,7 +17,8 @@ from mdgen.config.upgrade import VERSION, is_gone, upgrade
 from mdgen.errors import RequestError
 
 __all__ = ["Config", "DataConfig", "DiffusionConfig", "DiffusionTrainingConfig", "EvaluationConfig", "InitConfig",
-           "JointConfig", "SamplingConfig", "TrainingConfig", "UNetConfig", "VAEConfig", "build", "flatten", "override"]
+           "JointConfig", "SamplingConfig", "TrainingConfig", "UNetConfig", "VAEConfig", "VAETrainingConfig", "build",
+           "flatten", "override"]
 
 
 def setting(default, least=None, most=None, among=None):
@@ -37,13 +38,14 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class VAEConfig:
-    down_factor: int = setting(4, among=(4, 8))
+    down_factor: int = setting(4, among=(4, 8, 16, 32))   # train.py --resolution sets it
     latent_channels: int = setting(12, 1)
     width: int = setting(64, 1)
     blocks: int = setting(2, 1)
     perceptual: str = setting("auto", among=("auto", "lpips_vgg16", "lpips_alexnet"))   # auto: the first that there is
     perceptual_weight: float = setting(0.0, 0)      # 0 = no perceptual loss
     kl_weight: float = setting(3e-4, 0)
+    row_zoom: float = setting(1.0, 1, 4)            # how much the Doppler rows that hold most may be magnified; 1 off
     min_deviation: float = setting(0.1, 1e-4, 1)    # floor of the posterior's standard deviation; latents have 1
 
 
@@ -71,6 +73,7 @@ class JointConfig:
     in_all: bool = False                            # whether train.py without a stage ends with it
     noise_limit: float = setting(0.3, 0, 1)         # cleaned latents from this share of the noise levels are decoded
     texture_weight: float = setting(0.0, 0)         # of the difference in local speckle power
+    level_weight: float = setting(0.0, 0)           # of the difference between the histograms of levels
     adversary_weight: float = setting(0.0, 0)       # length of its gradient over that of the image losses; 0 = none
 
 
@@ -96,10 +99,16 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
-class DiffusionTrainingConfig(TrainingConfig):
-    """Of the UNet alone: other networks have not said which of their convolutions are hidden, and guide nobody."""
+class VAETrainingConfig(TrainingConfig):
+    """Of the VAE and the UNet, which say which of their convolutions are hidden."""
 
     optimizer: str = setting("adamw", among=("adamw", "muon"))
+
+
+@dataclass(frozen=True)
+class DiffusionTrainingConfig(VAETrainingConfig):
+    """Of the UNet alone: other networks guide nobody."""
+
     snapshot_at: float = setting(0.0, 0, 1)         # share of the steps at which early.pt keeps the average; 0 never
 
 
@@ -155,7 +164,7 @@ class Config:
     init_from: InitConfig = InitConfig()
     data: DataConfig = DataConfig()
     vae: VAEConfig = VAEConfig()
-    vae_training: TrainingConfig = TrainingConfig(steps=2500, learning_rate=2e-3)
+    vae_training: VAETrainingConfig = VAETrainingConfig(steps=2500, learning_rate=2e-3)
     unet: UNetConfig = UNetConfig()
     diffusion: DiffusionConfig = DiffusionConfig()
     diffusion_training: DiffusionTrainingConfig = DiffusionTrainingConfig()

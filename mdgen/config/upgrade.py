@@ -106,6 +106,8 @@ def settings_of_version_1(config, training: dict, joint: dict) -> list:
     training, joint: today's settings of that stage. The hash has to stay what it was.
     """
     adversary = {"weight": joint.pop("adversary_weight"), "start": 0.0, **ADVERSARY}
+    if not joint["level_weight"]:   # what version 2 began without
+        del joint["level_weight"]
     old = {"joint": {**joint, "adversary": adversary, "image_weight": 1.0, "perceptual_weight": 0.0},
            "joint_training": {**training, **TRAINING, "snapshot_at": 0.0}, "vae": {"perceptual": config.vae.perceptual}}
     for assignment in config.retired:

@@ -120,6 +120,10 @@ class Split:
         """indices: [B] int64 into the training part -> [B, C, H, W] float32 in [-1, 1]."""
         return self.folders.floats(self.train[indices])
 
+    def training_batches(self):
+        """All training images in order, a batch [B, C, H, W] at a time."""
+        return (self.train_images(rows) for rows in torch.arange(len(self.train)).split(64))
+
     def training_digests(self) -> list[str]:
         """The `digests` of the training images, in order."""
         return digests(self.folders.images[self.train])

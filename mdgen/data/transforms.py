@@ -8,6 +8,15 @@ row.
 
 import torch
 
+UNIT = 64   # pixels of the side at which settings of `for_size` are given
+
+
+def for_size(settings: dict, shape) -> dict:
+    """Settings of `augment` for images [..., H, W], from those for 64 x 64: lengths grow with the picture."""
+    height, width = shape[-2:]
+    sides = {"max_shift": width, "time_mask": width, "doppler_mask": height}
+    return {key: round(value * sides[key] / UNIT) if key in sides else value for key, value in settings.items()}
+
 
 def augment(images, generator, *, gain: float = 0.05, max_shift: int = 2, noise: float = 0.0,
             time_mask: int = 0, doppler_mask: int = 0):

@@ -101,6 +101,13 @@ class RunFolder:
         return vae.latent_channels, data.height // vae.down_factor, data.width // vae.down_factor
 
     @property
+    def file_format(self) -> FileFormat:
+        """How generated images are written: as most of the training files are."""
+        data = self.config.data
+        files = self.users.files
+        return FileFormat.of_values(files) if files else FileFormat("PNG", data.height, data.width)
+
+    @property
     def samples(self) -> Path:
         return self.path / "samples"
 

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from mdgen.config import TrainingConfig
 from mdgen.data.splits import Split
-from mdgen.data.transforms import augment
+from mdgen.data.transforms import augment, for_size
 from mdgen.models.classifier import UserClassifier
 from mdgen.training.loop import Task, train
 
@@ -33,7 +33,7 @@ class ClassifierTask(IdentityTask):
     def loss(self, indices, generator):
         images = self.split.train_images(indices).to(self.device)                # [B, C, H, W]
         users = self.split.train_users[indices].to(self.device)
-        logits = self.network(augment(images, generator, **AUGMENTATION))
+        logits = self.network(augment(images, generator, **for_size(AUGMENTATION, images.shape)))
         accuracy = (logits.argmax(dim=1) == users).float().mean()
         return F.cross_entropy(logits, users), {"accuracy": accuracy}
 

@@ -19,6 +19,7 @@ from mdgen.data.windows import resampling_units
 from mdgen.files import write_text
 from mdgen.losses.autoencoder import kl_divergence
 from mdgen.losses.perceptual import MIN_SIZE, classifier_distance, find_lpips_weights, load_lpips
+from mdgen.models import VAE
 from mdgen.runs.checkpoint import fingerprint
 from mdgen.runs.folder import RunFolder
 from mdgen.training.user_classifier import outputs
@@ -98,9 +99,10 @@ def perceptual_distance(lpips, judge, shape, key: str):
 
 def patch_components(run: RunFolder, split: Split):
     """An autoencoder of the run's latent size that is its patches' principal components and nothing else."""
-    with torch.random.fork_rng():
-        network = run.new_vae()   # its refiners give 0 until they are trained
-    network.fit_patch_basis(split.train_images(rows) for rows in torch.arange(len(split.train)).split(256))
+    vae = run.config.vae
+    with torch.random.fork_rng():   # refiners give 0 until they are trained: the smallest will do
+        network = VAE(run.image_channels, vae.latent_channels, vae.down_factor, width=1, blocks=1)
+    network.fit_patch_basis(split.training_batches)
     return network.eval()
 
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import torch
-from torch.nn import functional as F
 
 from mdgen.config import VAEConfig
 from mdgen.errors import RequestError
+from mdgen.losses.autoencoder import censored_error
 from mdgen.losses.perceptual import LPIPS, MIN_SIZE, find_lpips_weights, load_lpips
 from mdgen.runs.folder import RunFolder
 from mdgen.training.stages.adversary import Adversary
@@ -30,7 +30,7 @@ class ImageLoss:
 
         last_weight: the weight tensor of the decoder's last layer, where the adversary's pull is measured.
         """
-        loss = F.mse_loss(decoded, images)
+        loss = censored_error(decoded, images)
         metrics = {"reconstruction": loss.detach()}
         if self.lpips:
             distance = self.lpips(decoded.float(), images).mean()
@@ -60,7 +60,8 @@ def vae_image_loss(run: RunFolder, device, *, trained: bool = True) -> ImageLoss
 def joint_image_loss(run: RunFolder, device) -> ImageLoss:
     """The image losses of the joint stage."""
     weight, steps = run.config.joint.adversary_weight, run.config.joint_training.steps
-    return ImageLoss(adversary=Adversary(weight, run.image_channels, steps, device) if weight else None)
+    cell = max(run.config.vae.down_factor // 4, 1)
+    return ImageLoss(adversary=Adversary(weight, run.image_channels, steps, device, cell) if weight else None)
 
 
 def lpips_nets() -> tuple[str, str]:

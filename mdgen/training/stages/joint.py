@@ -2,19 +2,21 @@
 
 A decoder trained on encoded images has never seen what sampling gives it: latents that are off by a little everywhere.
 Here it decodes, for half of every batch, latents that the UNet has cleaned of moderate noise, and must still meet the
-image: pixels, texture, adversary. The gradient goes through both networks, beside the UNet's usual loss
-on all noise levels. The encoder and the latents stay as they are. The results are new weights in RUN/joint/; those of
-the stages before are never touched, so that deleting the folder undoes all of it.
+image: pixels, texture, shares of levels, adversary. The gradient goes through both networks, beside the UNet's usual
+loss on all noise levels. The encoder and the latents stay as they are. The results are new weights in RUN/joint/; those
+of the stages before are never touched, so that deleting the folder undoes all of it.
 """
+
+import math
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from mdgen.data.latents import LatentCache
 from mdgen.data.splits import Split
 from mdgen.diffusion.objective import NetworkDenoiser, diffusion_loss
-from mdgen.losses.texture import texture_distance
+from mdgen.losses.autoencoder import censored_error
+from mdgen.losses.texture import level_distance, texture_distance
 from mdgen.runs.checkpoint import weights_hash
 from mdgen.runs.folder import RunFolder
 from mdgen.runs.pipeline import joint_hash
@@ -34,6 +36,7 @@ class JointTask(DiffusionTask):
         for part in (vae.analysis, vae.encoder):
             part.requires_grad_(False)
         self.image_loss, self.opponents = image_loss, image_loss.opponents
+        self.octaves = max(int(math.log2(run.config.vae.down_factor)) - 1, 1)   # of detail within a latent cell
 
     def loss(self, indices, generator):
         """The UNet's own loss on the batch, the image losses of the half that is decoded from cleaned latents, and the
@@ -48,9 +51,13 @@ class JointTask(DiffusionTask):
         look, metrics = self.image_loss(decoded[:half], images[:half], vae.decoder[-1].weight, self.step)
         kept = decoded.new_zeros(())
         if half < len(images):   # a micro-batch of one has no other half
-            kept = F.mse_loss(decoded[half:], images[half:])
-        texture = texture_distance(decoded[:half], images[:half])
-        loss = denoising + look + kept + self.run.config.joint.texture_weight * texture
+            kept = censored_error(decoded[half:], images[half:])
+        joint = self.run.config.joint
+        texture = texture_distance(decoded[:half], images[:half], self.octaves)
+        loss = denoising + look + kept + joint.texture_weight * texture
+        if joint.level_weight:
+            levels = level_distance(decoded[:half], images[:half])
+            loss, metrics = loss + joint.level_weight * levels, metrics | {"levels": levels.detach()}
         return loss, {"error": error.mean(), "kept": kept.detach(), "texture": texture.detach(), **metrics}
 
     def clean(self, latents, users, generator):

@@ -6,14 +6,14 @@ import torch
 
 from mdgen.data.image_io import save_rows
 from mdgen.data.splits import Split
-from mdgen.data.transforms import augment
+from mdgen.data.transforms import augment, for_size
 from mdgen.losses.autoencoder import kl_divergence
 from mdgen.runs.folder import RunFolder
 from mdgen.training.loop import Task, train
 from mdgen.training.stages.image_loss import ImageLoss, vae_image_loss
 from mdgen.training.stages.warm_start import warm_start_vae
 
-AUGMENTATION = {"gain": 0.1, "max_shift": 3}   # of the range [0, 1], and columns
+AUGMENTATION = {"gain": 0.1, "max_shift": 3}   # of the range [0, 1], and columns of 64
 
 
 class VAETask(Task):
@@ -27,7 +27,7 @@ class VAETask(Task):
 
     def loss(self, indices, generator):
         images = self.split.train_images(indices).to(self.device)                 # [B, C, H, W]
-        images = augment(images, generator, **AUGMENTATION)
+        images = augment(images, generator, **for_size(AUGMENTATION, images.shape))
         images = images.contiguous(memory_format=torch.channels_last)
         reconstruction, mean, log_variance = self.network(images, generator)
         loss, metrics = self.image_loss(reconstruction, images, self.network.decoder[-1].weight, self.step)
@@ -57,7 +57,7 @@ def train_vae(run: RunFolder, split: Split, device) -> None:
     torch.manual_seed(run.config.seed)   # initial weights: the same in every process and after every resume
     network = run.new_vae()
     if run.config.init_from.weights == "none":
-        network.fit_patch_basis(split.train_images(rows) for rows in torch.arange(len(split.train)).split(256))
+        network.fit_patch_basis(split.training_batches)
     warm_start_vae(run, network)
     network.to(device, memory_format=torch.channels_last)
     task = VAETask(run, split, network, vae_image_loss(run, device), device)

@@ -12,7 +12,7 @@ import torch
 from mdgen import distributed
 from mdgen.config import EvaluationConfig
 from mdgen.data.splits import Split
-from mdgen.data.transforms import augment
+from mdgen.data.transforms import augment, for_size
 from mdgen.losses.metric_learning import (
     batch_pairs,
     contrastive_loss,
@@ -51,7 +51,8 @@ class SiameseTask(IdentityTask):
         chosen, count = order[:len(indices)], self.images_per_user
         places = torch.cat([rows[spread_places(len(rows), count, generator)]
                             for rows in (self.rows[user] for user in chosen.tolist())])
-        images = augment(self.split.folders.floats(places).to(self.device), generator, **AUGMENTATION)
+        images = self.split.folders.floats(places).to(self.device)
+        images = augment(images, generator, **for_size(AUGMENTATION, images.shape))
         users = chosen.repeat_interleave(count).to(self.device)
         return self.measure(self.network.embed(images), users), {}           # [P·K, C, H, W] -> [P·K, D] -> []
 
