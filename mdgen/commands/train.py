@@ -44,7 +44,9 @@ def parser():
     p.add_argument("--dry-run", action="store_true",
                    help="print configuration, sizes, memory and time; do one step of every stage; write nothing")
     p.add_argument("--num-users", type=int, help="checked against the folders; may be left out")
-    p.add_argument("--resolution", type=int, help="image height and width in pixels")
+    p.add_argument("--resolution", nargs="+", metavar="SIZE",
+                   help="source, one number of pixels, or height and width (default: source, the size that most of the "
+                        "files have, at most 256 pixels along the longer side)")
     p.add_argument("--batch-size", type=int,
                    help="images per micro-batch; the images per step stay at least the preset's")
     p.add_argument("--cfg-scale", "--guidance-scale", "--condition-scale", type=float,
@@ -68,6 +70,7 @@ def configure(args):
     """The preset with the command line's changes."""
     from mdgen.config import override
     from mdgen.config.presets import preset
+    from mdgen.config.resolution import at_resolution
     from mdgen.runs.folder import read_config
     from mdgen.training.stages.run_stages import with_batch_size
     from mdgen.training.stages.warm_start import with_source
@@ -80,8 +83,8 @@ def configure(args):
         raise RequestError(f"--set {named[0]} names weights without taking them; give --init-from RUN")
     if args.init_from is not None:
         config = with_source(config, args.init_from, output_folder(args))
-    if args.resolution is not None:
-        config = override(config, [f"data.height={args.resolution}", f"data.width={args.resolution}"])
+    if size := wanted_size(args, config, begun):
+        config = at_resolution(config, *size)
     if args.batch_size is not None:
         config = with_batch_size(config, args.batch_size)
     if args.cfg_scale is not None:
@@ -95,6 +98,32 @@ def configure(args):
     if args.lpips_weights and not config.vae.perceptual_weight:
         raise RequestError(f"--lpips-weights {args.lpips_weights} is for a perceptual loss; add --use-lpips")
     return config
+
+
+def wanted_size(args, config, begun: Path):
+    """(height, width) of the images to train on; None where the preset decides."""
+    from mdgen.config.resolution import fitting_size
+    from mdgen.data.source_files import FileFormat
+    from mdgen.data.user_folders import list_users
+    from mdgen.runs.folder import read_config
+
+    asked = args.resolution or ["source"]
+    if asked != ["source"]:
+        if len(asked) > 2 or not all(word.isascii() and word.isdigit() and 0 < int(word) < 65536 for word in asked):
+            raise RequestError(f"--resolution is {' '.join(asked)}; expected source, pixels such as 128, or height and "
+                               "width such as 128 64")
+        return int(asked[0]), int(asked[-1])
+    before = [begun, *([args.init_from / "config.json"] if args.init_from else [])]
+    if args.resolution is None and (known := [path for path in before if path.is_file()]):
+        data = read_config(known[0]).data
+        return data.height, data.width
+    if args.data_dir is None:
+        if args.resolution:
+            raise RequestError("--resolution source is the size of your files; add --data-dir")
+        return None
+    files = [path for paths in list_users(args.data_dir).values() for path in paths]
+    found = FileFormat.of_most(files)
+    return found and fitting_size(config, found.height, found.width)
 
 
 def with_lpips(config, weights):

@@ -1,0 +1,36 @@
+"""One latent grid for pictures of any size: what a preset costs does not follow the pictures' pixels."""
+
+import math
+from dataclasses import replace
+
+LONGEST = 256              # pixels of the longer side, unless another size is asked for
+FACTORS = (4, 8, 16, 32)   # pixels of a picture's side per latent cell
+CHANNELS = 4               # latent channels per pixel of the down factor: 32 at 8, 64 at 16
+
+
+def at_resolution(config, height: int, width: int):
+    """A Config for images of height x width pixels whose latent grid has about as many cells as before.
+
+    The down factor follows, and the latent channels follow that one: an enlarged spectrogram does not hold more for
+    its pixels. RequestError for a side that no whole number of cells fills.
+    """
+    factor = down_factor(config, height, width)
+    channels = config.vae.latent_channels if factor == config.vae.down_factor else CHANNELS * factor
+    return replace(config, data=replace(config.data, height=height, width=width),
+                   vae=replace(config.vae, down_factor=factor, latent_channels=channels))
+
+
+def down_factor(config, height: int, width: int) -> int:
+    """That of FACTORS which leaves the number of latent cells nearest to the configuration's."""
+    data = config.data
+    wanted = math.sqrt(height * width / (data.height * data.width)) * config.vae.down_factor
+    return min(FACTORS, key=lambda factor: abs(math.log(factor / wanted)))
+
+
+def fitting_size(config, height: int, width: int) -> tuple[int, int]:
+    """The size at which to read files of height x width pixels: their own where whole cells fill it and it is at most
+    LONGEST, else the nearest of their shape."""
+    shrink = min(LONGEST / max(height, width), 1.0)
+    height, width = height * shrink, width * shrink
+    cell = down_factor(config, height, width) * 2 ** (len(config.unet.channels) - 1)
+    return tuple(max(round(side / cell), 1) * cell for side in (height, width))
