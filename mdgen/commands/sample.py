@@ -32,6 +32,14 @@ def parser():
                    help="away from the run's early checkpoint, at all noise levels; 1 is none (default: the run's)")
     p.add_argument("--classifier-scale", type=float,
                    help="along the gradient of the classifier of train.py classifier; 0 is none (default: the run's)")
+    p.add_argument("--format", choices=["png", "jpg", "npy"],
+                   help="default: as the training files are, JPEG tables included; npy: float32 intensity from 0 to 1, "
+                        "and dB where the dynamic range is known")
+    p.add_argument("--size", type=int, nargs=2, metavar=("H", "W"),
+                   help="pixels of the files (default: as the training files have)")
+    p.add_argument("--reconstruct", type=Path, metavar="DIR",
+                   help="generate nothing: write the real images of DIR as this run reads and writes them, with and "
+                        "without its autoencoder")
     p.add_argument("--seed", type=int, default=0, help="the same seed, user and index give the same image")
     p.add_argument("--batch-size", type=int, help="images generated at once (default: the run's)")
     p.add_argument("--weights", default="ema", choices=["ema", "raw"],
@@ -80,6 +88,42 @@ def refuse_idle_guidance(args, run, sampling):
                            "not know; leave it out")
 
 
+def asked_format(args, run):
+    """The FileFormat that the flags ask for, by default that of the training files."""
+    from mdgen.data.source_files import FileFormat
+
+    files = run.file_format
+    if args.size:
+        if not all(0 < side < 65536 for side in args.size):
+            raise RequestError(f"--size is {args.size[0]} {args.size[1]}; expected height and width in pixels")
+        files = replace(files, height=args.size[0], width=args.size[1])
+    kind = {"png": "PNG", "jpg": "JPEG", "npy": "NPY", None: files.kind}[args.format]
+    if kind != files.kind:
+        mode = {"I;16": "L"}.get(files.mode, files.mode) if kind == "JPEG" else files.mode
+        files = FileFormat(kind, files.height, files.width, mode)
+    return files
+
+
+def write_reconstructions(args, run, device):
+    """Real images through the reader, the writer and the autoencoder."""
+    from mdgen import distributed
+    from mdgen.runs.reconstruct import AUTOENCODED, READ_AND_WRITTEN, reconstruct
+    from mdgen.training.log import ShowProgress
+
+    files = asked_format(args, run)
+    if args.output_dir is None:
+        raise RequestError("--reconstruct needs --output-dir, a new folder for the images")
+    if files.kind == "NPY":
+        raise RequestError("--reconstruct writes pictures; give --format png or jpg, or leave it out")
+    if distributed.is_main():
+        count = reconstruct(run, args.reconstruct, args.output_dir, files, device=device, stage=args.stage,
+                            progress=ShowProgress("reconstruct", "image"), reading=ShowProgress("read images"))
+        print(f"{count} images in {args.output_dir / READ_AND_WRITTEN}, and through the autoencoder in "
+              f"{args.output_dir / AUTOENCODED}")
+    distributed.shut_down()
+    return commandline.OK
+
+
 def main(argv):
     args = parser().parse_args(argv)
     run = open_configured(args)
@@ -88,14 +132,19 @@ def main(argv):
     from mdgen.training.log import ShowProgress
 
     device = distributed.init_from_environment(args.device)
+    if args.reconstruct is not None:
+        return write_reconstructions(args, run, device)
     enrolled = set(args.users or ()) - set(run.users.names)
-    folder = args.output_dir or (run.path / "samples_enrolled" if enrolled else run.samples)
+    files = asked_format(args, run)
+    usual = f"samples{'_enrolled' * bool(enrolled)}{'_npy' * (files.kind == 'NPY')}"
+    folder = args.output_dir or run.path / usual
     rows = sample_users(run, folder, per_user=args.samples_per_user, users=args.users, seed=args.seed,
                         overwrite=args.overwrite, device=device, progress=ShowProgress("generate", "image"),
-                        weights=args.weights, stage=args.stage)
+                        weights=args.weights, stage=args.stage, files=files)
     if distributed.is_main():
         fake = f" --generated {folder}" if args.output_dir else ""
-        then = "" if enrolled or args.users else f"; next: python evaluate.py samples {run.path}{fake}"
+        partial = enrolled or args.users or files.kind == "NPY"   # no set that a report could be made of
+        then = "" if partial else f"; next: python evaluate.py samples {run.path}{fake}"
         users = len({row.user for row in rows})
         print(commandline.worded(f"{len(rows)} images of {users} users in {folder}{then}"))
     distributed.shut_down()

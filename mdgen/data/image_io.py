@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from torch.nn import functional as F
 from torchvision.utils import make_grid
 
 from mdgen.data.colormap import COLORMAPS, color_table, detect_colormap, is_grey, to_levels
@@ -160,6 +161,13 @@ def to_floats(levels):
 def to_uint8(images):
     """[...] in [-1, 1], clipped -> the nearest of 256 levels, uint8, on the same device."""
     return ((images.detach().float().clamp(-1.0, 1.0) + 1.0) * 127.5).round().to(torch.uint8)
+
+
+def fitted(images, height: int, width: int):
+    """[B, C, H, W] at another size: means of areas where it shrinks, linear between pixels where it grows."""
+    if images.shape[-2:] == (height, width):
+        return images
+    return F.interpolate(images, (height, width), mode="bilinear", antialias=True)
 
 
 def to_pixels(images, colormap: str | None):

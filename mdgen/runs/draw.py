@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,12 @@ from PIL import Image
 
 from mdgen import distributed
 from mdgen.config import SamplingConfig
-from mdgen.data.image_io import EXTENSIONS, grid, to_pixels, write_png
+from mdgen.data.colormap import to_color
+from mdgen.data.image_axes import find_axes
+from mdgen.data.image_io import EXTENSIONS, fitted, grid, to_pixels, write_png
+from mdgen.data.source_files import FileFormat
 from mdgen.errors import RequestError
-from mdgen.files import named_seed, refuse_file, write_text
+from mdgen.files import named_seed, refuse_file, whole_file, write_text
 from mdgen.runs.enrolled import enrolled_names, with_enrolled
 from mdgen.runs.folder import RunFolder
 from mdgen.runs.pipeline import load_pipeline
@@ -35,16 +39,18 @@ class Row:
     steps: int
     guidance: float
     run: str
+    format: str = ""   # `FileFormat.name`; of an older version, which had one format alone, none
 
 
-def plan(users, per_user: int, seed: int, sampling: SamplingConfig, hashes: dict, guide_hashes=("", "")) -> list[Row]:
+def plan(users, per_user: int, seed: int, sampling: SamplingConfig, hashes: dict, guide_hashes=("", ""),
+         files: FileFormat = FileFormat("PNG", 64, 64)) -> list[Row]:
     """All images asked for, user by user; a row depends on its user and index alone, not on its neighbours.
 
-    hashes: of the weights that generate each user; guide_hashes: of the networks in Guides.
+    hashes: of the weights that generate each user; guide_hashes: of the networks in Guides; files: what is written.
     """
     sampler = sampler_name(sampling, guide_hashes)
-    return [Row(f"{user}/{user}_{index:05d}.png", user, named_seed(seed, user, index), sampler, sampling.steps,
-                sampling.cfg_scale, hashes[user])
+    return [Row(f"{user}/{user}_{index:05d}{files.suffix}", user, named_seed(seed, user, index), sampler,
+                sampling.steps, sampling.cfg_scale, hashes[user], files.name)
             for user in users for index in range(per_user)]
 
 
@@ -90,7 +96,7 @@ def read_manifest(folder: Path) -> list[Row]:
     try:
         rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
         rows = [of_version_1(Row(r["file"], r["user"], int(r["seed"]), r["sampler"], int(r["steps"]),
-                                 float(r["guidance"]), r["run"])) for r in rows]
+                                 float(r["guidance"]), r["run"], r.get("format") or "")) for r in rows]
         if any(Path(row.file).parts[:-1] != (row.user,) or row.user == ".." for row in rows):
             raise ValueError("a file lies outside its user's folder")   # and --overwrite deletes what is listed
         return rows
@@ -120,14 +126,17 @@ def reconcile(folder: Path, rows: list[Row], overwrite: bool) -> list[Row]:
         if count:
             raise RequestError(f"{folder} has {count} images that sample.py did not list; give another --output-dir")
         return rows
+    if not any(row.format for row in old):   # written by an older version, in the one format that it had
+        old = [replace(row, format=rows[0].format) for row in old]
     wanted = {row.file: row for row in rows}
-    setting = {(row.sampler, row.steps, row.guidance, row.run.partition("+")[0]) for row in old + rows}
+    setting = {(row.sampler, row.steps, row.guidance, row.run.partition("+")[0], row.format)
+               for row in old + rows}
     people = {(row.user, row.run) for row in old + rows}   # who was enrolled anew is another
     if len(setting) == 1 and len(people) == len(dict(people)) and all(wanted.get(row.file, row) == row for row in old):
         return [*(row for row in old if row.file not in wanted), *rows]
     if not overwrite:
         first, asked = old[0], next((row for row in rows if row.user == old[0].user), rows[0])
-        differ = [f"{key} {getattr(asked, key)}" for key in ("sampler", "steps", "guidance", "seed", "run")
+        differ = [f"{key} {getattr(asked, key)}" for key in ("sampler", "steps", "guidance", "seed", "run", "format")
                   if getattr(asked, key) != getattr(first, key)]
         raise RequestError(f"{folder} holds {len(old)} images generated with {first.sampler}, {first.steps} steps, "
                            f"guidance {first.guidance}, run {first.run}; this request differs: {', '.join(differ)}. "
@@ -138,17 +147,19 @@ def reconcile(folder: Path, rows: list[Row], overwrite: bool) -> list[Row]:
 
 
 def sample_users(run: RunFolder, folder: Path, *, per_user: int, users: list[str] | None = None, seed: int = 0,
-                 overwrite: bool = False, device="cpu", weights: str = "ema",
-                 stage: str | None = None, progress: Callable[[int, int], None] | None = None) -> list[Row]:
+                 overwrite: bool = False, device="cpu", weights: str = "ema", stage: str | None = None,
+                 files: FileFormat | None = None, progress: Callable[[int, int], None] | None = None) -> list[Row]:
     """Write folder/<user>/<user>_<index>.png, manifest.csv and contact_sheet.png; returns the manifest's rows.
 
     Images that are already there with the same settings are kept, so an interrupted command continues.
-    weights, stage: see `load_pipeline`.
+    weights, stage: see `load_pipeline`. files: how images are written; None: as the run's training files are.
     progress(done, total) is called after every batch.
     """
     names = choose_users(run, users)
+    range_db = dynamic_range_db(run) if files and files.kind == "NPY" else None
     pipeline, index, hashes = with_enrolled(load_pipeline(run, device, weights, stage), names)
-    rows = plan(names, per_user, seed, run.config.sampling, hashes, pipeline.guide_hashes)
+    files = files or run.file_format
+    rows = plan(names, per_user, seed, run.config.sampling, hashes, pipeline.guide_hashes, files)
     complete = reconcile(folder, rows, overwrite)
     for row in complete:
         (folder / row.file).parent.mkdir(parents=True, exist_ok=True)
@@ -161,19 +172,47 @@ def sample_users(run: RunFolder, folder: Path, *, per_user: int, users: list[str
         batch = mine[start:start + run.config.sampling.batch_size]
         indices = torch.tensor([index[row.user] for row in batch], device=device)
         images = pipeline.generate(indices, [row.seed for row in batch])
-        for row, pixels in zip(batch, to_pixels(images, run.users.colormap)):
-            write_png(folder / row.file, pixels)
+        images = fitted(images, files.height, files.width)
+        for row, image, pixels in zip(batch, images, to_pixels(images, run.users.colormap)):
+            write = partial(write_array, image=image, range_db=range_db) if files.kind == "NPY" else partial(
+                files.write, pixels=pixels)
+            write(folder / row.file)
         if progress:
             progress(start + len(batch), len(mine))
     distributed.barrier()
     if distributed.is_main():
-        write_sheet(folder, complete, names)
+        write_sheet(folder, complete, names, run.users.colormap)
     return complete
 
 
-def write_sheet(folder: Path, rows: list[Row], names: list[str]) -> None:
+def write_array(path: Path, image, range_db: float | None) -> None:
+    """Write intensity [1, H, W] in [-1, 1] as float32 [H, W] from 0 to 1, before it is rounded to levels; where the
+    dynamic range is known, beside it as <name>_dB.npy: decibels below the strongest echo that an image can show."""
+    intensity = ((image[0].float().cpu() + 1) / 2).numpy()
+    found = {path: intensity}
+    if range_db is not None:
+        found[path.with_name(f"{path.stem}_dB.npy")] = (intensity - 1) * np.float32(range_db)
+    for name, values in reversed(found.items()):   # the listed file last: who finds it finds the other one
+        with whole_file(name) as temporary, open(temporary, "wb") as stream:
+            np.save(stream, values)
+
+
+def dynamic_range_db(run: RunFolder) -> float | None:
+    """Of the run's intensities, where its data folder tells; RequestError for a run of colour images."""
+    if run.users.channels != "intensity":
+        raise RequestError("npy files hold intensity, but this run's images are rgb; give --format png or jpg")
+    axes = find_axes(run.users.data_dir)
+    return axes and axes.dynamic_range_db
+
+
+def write_sheet(folder: Path, rows: list[Row], names: list[str], colormap: str | None) -> None:
     """folder/contact_sheet.png: a line of images per user."""
+    def pixels_of(path):
+        if path.suffix == ".npy":
+            return to_color(np.load(path), colormap or "gray")
+        return np.asarray(Image.open(path).convert("RGB"))
+
     lines = [[row.file for row in rows if row.user == name][:SHEET_COLUMNS] for name in names]
     columns = min(map(len, lines))
-    pixels = np.stack([np.asarray(Image.open(folder / file)) for line in lines for file in line[:columns]])
-    write_png(folder / "contact_sheet.png", grid(pixels, columns))
+    pixels = np.stack([pixels_of(folder / file) for line in lines for file in line[:columns]])
+    write_png(folder / "contact_sheet.png", grid(pixels, columns, 2 if pixels.shape[1] < 128 else 1))

@@ -11,6 +11,7 @@ from pathlib import Path
 from mdgen import distributed
 from mdgen.config import Config, flatten
 from mdgen.data.latents import LatentCache
+from mdgen.data.source_files import FileFormat
 from mdgen.data.user_folders import check_names
 from mdgen.diffusion.objective import NetworkDenoiser, make_schedule
 from mdgen.errors import RequestError
@@ -38,6 +39,7 @@ class Users:
     channels: str            # rgb | intensity
     colormap: str | None     # of the files; None for rgb
     training_images: list = field(default_factory=list)   # Split.training_digests: what the weights have seen
+    files: dict | None = None   # FileFormat of most of the training files; None in runs of older versions
 
     @staticmethod
     def of(values: dict) -> "Users":
@@ -48,6 +50,8 @@ class Users:
                 and users.names and users.channels in ("rgb", "intensity")):
             raise ValueError("expected lists of texts, at least one name, and rgb or intensity")
         check_names(users.names)   # they become folders: none may lead out of the run's
+        if users.files is not None:
+            FileFormat.of_values(users.files)
         return users
 
 
@@ -114,7 +118,7 @@ class RunFolder:
     def new_vae(self) -> VAE:
         vae = self.config.vae
         return VAE(self.image_channels, vae.latent_channels, vae.down_factor, vae.width, vae.blocks,
-                   vae.min_deviation)
+                   vae.min_deviation, vae.row_zoom, self.config.data.height)
 
     def new_unet(self) -> UNet:
         unet = self.config.unet

@@ -13,6 +13,7 @@ from mdgen.data.windows import separate, windows_of
 from mdgen.errors import RequestError
 from mdgen.runs.draw import MANIFEST, read_manifest
 from mdgen.runs.folder import RunFolder, listing
+from mdgen.runs.reconstruct import read_as
 
 
 class ImageSet(NamedTuple):
@@ -87,11 +88,8 @@ def read_real(run: RunFolder, folder: Path, flag: str, progress=None) -> UserFol
 
 def read_tree(run: RunFolder, folder: Path, flag: str, progress=None) -> UserFolders:
     """Decode a tree with the run's size, channels and colour map; errors name the flag that chose it."""
-    data = run.config.data
     try:
-        return UserFolders(folder, height=data.height, width=data.width, channels=run.users.channels,
-                           colormap=run.users.colormap or "auto", min_images=2 if flag == "--real" else 1,
-                           cache_dir=run.path / "cache", progress=progress)
+        return read_as(run, folder, min_images=2 if flag == "--real" else 1, progress=progress)
     except RequestError as problem:
         raise RequestError(str(problem).replace("--data-dir", flag)) from None
 

@@ -53,7 +53,7 @@ def drawn(first, tmp_path):
 def test_the_manifest_lists_every_image_and_how_to_draw_it_again(first, run):
     with open(first / "manifest.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["file", "user", "seed", "sampler", "steps", "guidance", "run"]
+    assert list(rows[0]) == ["file", "user", "seed", "sampler", "steps", "guidance", "run", "format"]
     assert {row["file"] for row in rows} == set(pixels(first)) and len(rows) == 9
     for row in rows:
         name, index = row["file"].removesuffix(".png").split("/")[1].rsplit("_", 1)

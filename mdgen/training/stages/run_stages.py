@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mdgen import distributed
 from mdgen.config import Config
+from mdgen.data.source_files import FileFormat
 from mdgen.data.splits import Split
 from mdgen.data.user_folders import UserFolders, expect_users, list_users
 from mdgen.diffusion.objective import make_schedule
@@ -65,8 +66,9 @@ def open_run(config: Config, data_dir: Path | None, output_dir: Path, num_users:
     config = with_perceptual(config, output_dir, lpips_weights)
     folders = read_users(config, resolve_data_dir(config, data_dir, output_dir), output_dir, num_users)
     split = Split.of(folders, config.data)   # before anything is written: it may refuse the data
+    files = FileFormat.of_most(folders.paths)
     users = Users(folders.users, str(folders.root.resolve()), folders.channels, folders.colormap,
-                  split.training_digests())
+                  split.training_digests(), files and files.to_values())
     check_source(config, output_dir, users.channels)
     run = RunFolder.create_or_resume(output_dir, config, users)
     return replace(run, lpips_weights=lpips_weights), split

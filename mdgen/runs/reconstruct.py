@@ -1,0 +1,56 @@
+"""A user's real files through the same reader and writer as generated ones, so that both can be compared on equal
+terms: what a difference between them is worth that is not the generator's."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from mdgen.data.image_io import fitted, to_pixels
+from mdgen.data.source_files import FileFormat
+from mdgen.data.user_folders import UserFolders
+from mdgen.errors import RequestError
+from mdgen.runs.folder import RunFolder
+from mdgen.runs.pipeline import load_pipeline
+
+READ_AND_WRITTEN, AUTOENCODED = "read_and_written", "autoencoded"
+
+
+def read_as(run: RunFolder, folder: Path, *, min_images: int = 1, progress=None) -> UserFolders:
+    """Decode a tree with the run's size, channels and colour map, through the run's cache."""
+    data = run.config.data
+    return UserFolders(folder, height=data.height, width=data.width, channels=run.users.channels,
+                       colormap=run.users.colormap or "auto", min_images=min_images, cache_dir=run.path / "cache",
+                       progress=progress)
+
+
+@torch.inference_mode()
+def reconstruct(run: RunFolder, source: Path, output: Path, files: FileFormat, *, device="cpu",
+                stage: str | None = None, progress: Callable[[int, int], None] | None = None,
+                reading=None) -> int:
+    """Write output/read_and_written/<user>/<name> and output/autoencoded/<user>/<name>; returns how many images.
+
+    source: user folders, which need not be the run's users. read_and_written: the ceiling of any generator of this
+    size. autoencoded: the posterior's mean, decoded by the weights that `stage` names (`load_pipeline`). The source is
+    read in the run's size, channels and colour map. Raises RequestError where output exists and is not empty.
+    """
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise RequestError(f"--output-dir {output} is not empty; give a new folder")
+    try:
+        tree = read_as(run, source, progress=reading)
+    except RequestError as problem:
+        raise RequestError(str(problem).replace("--data-dir", "--reconstruct")) from None
+    vae = load_pipeline(run, device, stage=stage, guided=False).vae
+    for rows in torch.arange(len(tree)).split(32):
+        images = tree.floats(rows)
+        means, _ = vae.encode(images.to(device))
+        decoded = vae.decode(means).clamp(-1.0, 1.0).cpu()
+        for kind, shown in (READ_AND_WRITTEN, images), (AUTOENCODED, decoded):
+            pixels = to_pixels(fitted(shown, files.height, files.width), run.users.colormap)
+            for row, picture in zip(rows.tolist(), pixels):
+                path = output / kind / tree.users[tree.labels[row]] / (tree.paths[row].stem + files.suffix)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                files.write(path, picture)
+        if progress:
+            progress(int(rows[-1]) + 1, len(tree))
+    return len(tree)
