@@ -54,13 +54,14 @@ class DopplerEncoder(nn.Module):
 class UserClassifier(nn.Module):
     """Who walks in this image: a small convolutional network that trains in about a minute on two CPU cores.
 
-    in_channels: 1 (intensity) or 3; num_users: classes, in the order of the run's user list.
+    in_channels: 1 (intensity) or 3; num_users: classes, in the order of the run's user list; resolution: see
+    `DopplerEncoder`.
     features: x [B, C, H, W] in [-1, 1] -> [B, 4·width]; forward: the same x -> logits [B, num_users].
     """
 
-    def __init__(self, in_channels: int, num_users: int, width: int = 32, dropout: float = 0.2):
+    def __init__(self, in_channels: int, num_users: int, width: int = 32, dropout: float = 0.2, resolution: int = 64):
         super().__init__()
-        self.encoder = DopplerEncoder(in_channels, 4 * width, width)
+        self.encoder = DopplerEncoder(in_channels, 4 * width, width, resolution=resolution)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(4 * width, num_users)
 

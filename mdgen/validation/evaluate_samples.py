@@ -21,6 +21,7 @@ from mdgen.validation.cache import Cache
 from mdgen.validation.comparisons.distribution import NAMES, distribution
 from mdgen.validation.comparisons.intervals import METHODS, distance_intervals, with_intervals
 from mdgen.validation.comparisons.memorization import originality
+from mdgen.validation.comparisons.own_files import in_own_files
 from mdgen.validation.comparisons.physics import physics
 from mdgen.validation.comparisons.statistical_tests import SIMPLE, user_tests
 from mdgen.validation.comparisons.two_sample import two_sample
@@ -36,6 +37,7 @@ from mdgen.validation.judges.trust import trust_in_classifier, trust_in_verifica
 from mdgen.validation.judges.usefulness import usefulness
 from mdgen.validation.judges.user_classifier import recognition, train_judge
 from mdgen.validation.metrics.diversity import user_diversity
+from mdgen.validation.metrics.level_histogram import level_figures
 from mdgen.validation.metrics.per_user import listed, ratios, user_means
 from mdgen.validation.metrics.spectral_texture import FINE_CYCLES
 from mdgen.validation.metrics.verification import verification
@@ -58,8 +60,8 @@ class Judges(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """What a report is made from: run, judges, the JudgedSets and ImageFacts of SETS, axes (ImageAxes or None), and the
-    sizes of a decoder's patches in pixels."""
+    """What a report is made from: run, judges, the JudgedSets and ImageFacts of SETS, axes (ImageAxes or None), the
+    sizes of a decoder's patches in pixels, and the ImageSets, which know the files."""
 
     run: RunFolder
     judges: Judges
@@ -67,6 +69,7 @@ class Evidence(NamedTuple):
     facts: list
     axes: object
     patches: tuple
+    parts: tuple = ()
 
 
 def evaluate_samples(run: RunFolder, real_dir: Path, fake_dir: Path, report_dir: Path, *, device,
@@ -99,7 +102,7 @@ def gathered(run: RunFolder, real_dir, fake_dir, held_out_dir, patches, device, 
     judges = trained_judges(run, split, device)
     judged, axes = [judged_by(judges, part, device) for part in parts], find_axes(real_dir)
     facts = [ImageFacts.of(s.images, axes, patches, cache_of(run)) for s in judged]
-    return Evidence(run, judges, judged, facts, axes, patches)
+    return Evidence(run, judges, judged, facts, axes, patches, parts)
 
 
 def cache_of(run: RunFolder) -> Cache:
@@ -108,7 +111,7 @@ def cache_of(run: RunFolder) -> Cache:
 
 def all_figures(evidence: Evidence, device, progress) -> dict:
     """Users, hashes and judges, `judge_sets`, and what networks find out by looking at images."""
-    run, judges, judged, facts, axes, patches = evidence
+    run, judges, judged, facts, axes, patches, parts = evidence
     training, held_out, generated = judged
     cache, num_users, evaluation = cache_of(run), len(run.users.names), run.config.evaluation
     found = {**described(judges, run, judged), **judge_sets(*judged, num_users, axes, facts)}
@@ -125,6 +128,7 @@ def all_figures(evidence: Evidence, device, progress) -> dict:
     key = digest(hashes, judges.keys, axes and asdict(axes), BASIS_VERSION)
     found["identity_basis"] = cache.values("identity_basis", key, lambda: plain(identity_basis(
         judges.classifier, *judged, axes=axes, device=device, measures=dict(zip(SETS, (f.measures for f in facts))))))
+    found["own_files"] = in_own_files(run, parts, cache, device, progress("judge the files", "model"))
     found["usefulness"] = study(judged, run.config, hashes, cache, device, progress)
     return found
 
@@ -186,6 +190,7 @@ def judge_sets(training: JudgedSet, held_out: JudgedSet, generated: JudgedSet, n
         "texture": texture(*(user_means(f, s.users, num_users) for f, s in zip(fine, sets))),
         "physics": physics(*sets, num_users, axes=axes, measures={n: f.measures for n, f in zip(SETS, facts)}),
         "originality": originality(*sets) if pixels else None,
+        "levels": level_figures(*(s.images for s in sets)) if pixels else None,
         "tests": user_tests(*sets, num_users, {"torso": [f.measures["torso_mean"] for f in facts],
                                                SIMPLE: [f.table() for f in facts]})}
     with_intervals(found, *sets, num_users, fine[1:])

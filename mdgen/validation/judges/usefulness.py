@@ -118,11 +118,12 @@ def augmented(images, generator):
     return augment(to_floats(images), generator, **AUGMENTATION)
 
 
-def train_classifier(parts: list[JudgedSet], num_users: int, *, steps: int, seed: int, device, prepare=augmented):
+def train_classifier(parts, num_users: int, *, steps: int, seed: int, device, prepare=augmented, resolution: int = 64):
     """A small UserClassifier trained on an equal share of each batch from every part, in evaluation mode.
 
-    parts: with images and users each. prepare(images, generator): uint8 [B, C, H, W] on `device` -> what the network
-    is shown, [B, C', H', W']. AdamW, warm-up and cosine; everything random comes from `seed`.
+    parts: with images and users each, such as JudgedSets. resolution: see `DopplerEncoder`. prepare(images, generator):
+    uint8 [B, C, H, W] on `device` -> what the network is shown, [B, C', H', W']. AdamW, warm-up and cosine; everything
+    random comes from `seed`.
     """
     rng, share = np.random.default_rng(seed), BATCH_SIZE // len(parts)
     rows = [epochs(rng, len(part.users), steps * share).reshape(steps, share) for part in parts]
@@ -130,7 +131,7 @@ def train_classifier(parts: list[JudgedSet], num_users: int, *, steps: int, seed
     with torch.random.fork_rng():
         torch.manual_seed(seed)   # initial weights, dropout
         shown = prepare(torch.from_numpy(parts[0].images[:1]), torch.Generator())
-        network = UserClassifier(shown.shape[1], num_users, WIDTH).to(device)
+        network = UserClassifier(shown.shape[1], num_users, WIDTH, resolution=resolution).to(device)
         optimizer = torch.optim.AdamW(network.parameters(), betas=(0.9, 0.99), weight_decay=WEIGHT_DECAY)
         for step in range(steps):
             rate = learning_rate(step, peak=PEAK_RATE, warmup_steps=min(WARMUP_STEPS, steps), total_steps=steps)

@@ -3,7 +3,7 @@
 from mdgen.validation.report.exhibits import Exhibits
 from mdgen.validation.report.html import page
 from mdgen.validation.report.pdf import pdf_possible
-from mdgen.validation.report.sections import distribution, evidence, identity, overview, training
+from mdgen.validation.report.sections import distribution, evidence, identity, overview, own_files, training
 
 
 def render(results: dict, pictures, couples, exhibits: Exhibits, sets=(None, None, None), colormap=None, axes=None,
@@ -24,9 +24,10 @@ def render(results: dict, pictures, couples, exhibits: Exhibits, sets=(None, Non
         overview.introduction(results), overview.verdict_box(results["verdict"], exhibits),
         overview.cards(results, exhibits),
         overview.users(results, pictures, exhibits),
-        within("recognition", identity.recognised, exhibits), where("verification", identity.verified, exhibits),
+        within("recognition", identity.recognised, exhibits), within("own_files", own_files.judged_files, exhibits),
+        where("verification", identity.verified, exhibits),
         identity.identity_basis(results.get("identity_basis"), exhibits),
-        evidence.two_sample(results, *look),
+        evidence.two_sample(results, *look), where("levels", own_files.levels, exhibits),
         *(distribution.distances(extractor, part, exhibits)
           for extractor, part in (results.get("distribution") or {}).items()),
         where("tests", evidence.tested, results["users"], exhibits),

@@ -43,7 +43,7 @@ def summary(results: dict) -> str:
 
 def summary_lines(results: dict) -> list:
     """The `SummaryLine`s of a report: those whose figures it holds."""
-    makers = (("recognition", recognition_lines), ("verification", verification_lines),
+    makers = (("recognition", recognition_lines), ("own_files", file_lines), ("verification", verification_lines),
               ("two_sample", two_sample_lines), ("distribution", distance_lines), ("physics", torso_lines),
               ("diversity", diversity_lines), ("texture", texture_lines), ("originality", copy_lines))
     lines = [line for key, maker in makers if results.get(key) for line in maker(results[key])]
@@ -57,6 +57,14 @@ def recognition_lines(seen: dict) -> list:
             SummaryLine("confidence in the target user", *both(seen, "confidence"),
                         "Mean probability of the target user. Far above the real value: images that are more typical "
                         "of the user than real ones.")]
+
+
+def file_lines(found: dict) -> list:
+    line = found["by_size"][0]
+    pair = (Number(look_up(line, "accuracy", kind, "mean"), percent=True) for kind in ("generated", "held_out"))
+    return [SummaryLine("recognised as files", *pair,
+                        "Share of files recognised by a classifier that was trained on your files as they are: in RGB, "
+                        f"shrunk to {line['size']} pixels by a box filter.")]
 
 
 def verification_lines(verified: dict) -> list:

@@ -36,6 +36,11 @@ CRITERIA = {
     "user_accuracy": Criterion(("recognition", "generated", "accuracy"), False, 0.80,
                                "share of generated images recognised as the target user", judge="user_classifier",
                                interval=("recognition", "generated", "interval")),
+    "file_accuracy": Criterion(("own_files", "by_size", 0, "accuracy", "generated", "mean"), False, 0.90,
+                               "share of generated files recognised by a classifier trained on the training files in "
+                               "RGB, over that of the held-out files",
+                               ("own_files", "by_size", 0, "accuracy", "held_out", "mean"),
+                               lacking="needs the real files, and a run that measures usefulness"),
     "verification_eer": Criterion(("verification", "generated", "eer"), True, 0.20,
                                   "equal error rate of the Siamese judge on generated images", judge="siamese",
                                   interval=("verification", "generated", "intervals", "eer")),
@@ -123,5 +128,8 @@ def judged(name: str, criterion: Criterion, results: dict, limit: float) -> dict
 def look_up(values, path):
     """values[path[0]][path[1]]…, None where a step is missing."""
     for key in path:
-        values = values.get(key) if isinstance(values, dict) else None
+        if isinstance(values, list):
+            values = values[key] if type(key) is int and key < len(values) else None
+        else:
+            values = values.get(key) if isinstance(values, dict) else None
     return values

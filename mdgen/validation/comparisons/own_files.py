@@ -1,0 +1,56 @@
+"""The three sets as files: what an evaluation knows of them, handed to `judges.own_files`."""
+
+import hashlib
+
+import torch
+
+from mdgen.data.source_files import FileFormat
+from mdgen.files import digest
+from mdgen.runs.checkpoint import fingerprint
+from mdgen.runs.folder import RunFolder
+from mdgen.runs.pipeline import load_pipeline
+from mdgen.validation.cache import Cache
+from mdgen.validation.judges.own_files import autoencoded, own_files, rewritten, sizes_for
+
+VERSION = 1   # raise it when the figures change for the same files
+
+
+def in_own_files(run: RunFolder, parts, cache: Cache, device, progress=None) -> dict | None:
+    """`own_files` of training, held-out and generated ImageSets, with the name of the training files' format.
+
+    The held-out files also as the run reads and writes them, which is the ceiling of any generator of its size, and
+    through its autoencoder where it has one. None where the run measures no usefulness.
+    """
+    settings = {"steps": run.config.evaluation.usefulness_steps, "seeds": run.config.evaluation.usefulness_seeds}
+    if not settings["seeds"]:
+        return None
+    training, held_out, generated = parts
+    form = FileFormat.of_most([training.folders.paths[row] for row in training.rows])
+    vae = load_pipeline(run, device, guided=False).vae if run.has("vae") else None
+    files = [listed(part) for part in parts]
+    key = digest([settings, form.to_values(), vae and fingerprint(vae.state_dict()), VERSION, run.config.data.height,
+                  run.config.data.width], *(content(*part) for part in files))
+
+    def measured():
+        real = held_out.folders.floats(held_out.rows)
+        kinds = {"held_out": files[1][0], "read_and_written": rewritten(real, form, run.users.colormap)}
+        if vae is not None:
+            kinds["autoencoded"] = rewritten(autoencoded(vae, real, device), form, run.users.colormap)
+        return own_files(files[0], kinds | {"users": files[1][1]}, files[2], len(run.users.names), sizes_for(form),
+                         **settings, device=device, progress=progress)
+
+    return {"format": form.name, **cache.values("own_files", key, measured)}
+
+
+def listed(part):
+    """An ImageSet as (paths, users [N])."""
+    rows = part.rows.tolist()
+    return [part.folders.paths[row] for row in rows], part.folders.labels[torch.tensor(rows)].tolist()
+
+
+def content(paths, users) -> str:
+    """A digest over files and whose they are."""
+    seen = hashlib.sha256(repr(users).encode())
+    for path in paths:
+        seen.update(path.read_bytes())
+    return seen.hexdigest()
