@@ -41,7 +41,7 @@ def assert_same_images(folder, expected, users=("ID_1", "ID_2"), count=1):
 def test_the_presets_guidance_generates_the_same_images_with_the_joint_weights(old, tmp_path):
     rows = sample_users(RunFolder.open(old), tmp_path / "s", per_user=2)
     assert_same_images(tmp_path / "s", OLD / "samples", count=2)
-    assert [replace(row, format="") for row in rows] == read_manifest(OLD / "samples")   # its manifest says the same of them in today's words
+    assert [replace(row, format="") for row in rows] == read_manifest(OLD / "samples")
 
 
 def test_a_folder_of_its_images_is_continued(old):

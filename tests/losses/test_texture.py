@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from mdgen.losses.texture import detail_amplitude, texture_distance
+from mdgen.losses.texture import detail_amplitude, level_distance, texture_distance
 from mdgen.validation.metrics.spectral_texture import fine_power
 
 
@@ -42,3 +42,32 @@ def test_it_is_local():
     x = x * torch.linspace(0, 1, 32)
     flipped = x.flip(3)   # the same total power on the other side
     assert texture_distance(flipped, x) > 3 * texture_distance(moved, x)
+
+
+def test_further_octaves_see_coarser_grain():
+    """Grain of 4 pixels is nothing to the first octave of a smooth image, and all to the third."""
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.randn(2, 1, 16, 16, generator=generator).repeat_interleave(4, 2).repeat_interleave(4, 3)
+    coarse = F.avg_pool2d(coarse, 5, stride=1, padding=2)
+    flat = torch.zeros_like(coarse)
+    first, all_three = texture_distance(coarse, flat), texture_distance(coarse, flat, octaves=3)
+    assert all_three > 1.5 * first
+
+
+def test_levels_compare_histograms_wherever_the_levels_lie():
+    x = torch.rand(3, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    shuffled = x.flatten(2)[..., torch.randperm(256, generator=torch.Generator().manual_seed(1))].view_as(x)
+    assert level_distance(shuffled, x) == 0
+    assert level_distance(x, x.flip(0)) > 0                                  # each image for itself
+    assert level_distance(x * 0.5 + 0.25, x * 0.5) == pytest.approx(0.25)    # as far as levels are moved
+    assert level_distance(torch.full_like(x, -3.0), torch.full_like(x, -1.0)) == 0   # beyond the floor is the floor
+
+
+def test_the_gradient_of_levels_takes_a_haze_to_the_floor():
+    real = torch.full((1, 1, 8, 8), -1.0)
+    real[..., :2] = 0.5
+    hazy = torch.full((1, 1, 8, 8), -0.9)
+    hazy[..., :2] = 0.5
+    hazy.requires_grad_()
+    level_distance(hazy, real).backward()
+    assert (hazy.grad[..., 2:] > 0).all() and (hazy.grad[..., :2] == 0).all()
