@@ -14,6 +14,7 @@ LATER = {"distill": "distillation to a few steps"}
 ENROLL = ("run", "images", "user")                       # flags of this stage alone
 ANY_STAGE = ("stage", "set", "device", "debug")
 
+SAMPLE = 200              # files that are asked whether their columns were enlarged
 PERCEPTUAL_WEIGHT = 0.1   # with --use-lpips, where the preset has none
 
 EXAMPLES = """examples:
@@ -47,6 +48,8 @@ def parser():
     p.add_argument("--resolution", nargs="+", metavar="SIZE",
                    help="source, one number of pixels, or height and width (default: source, the size that most of the "
                         "files have, at most 256 pixels along the longer side)")
+    p.add_argument("--no-columns", action="store_true",
+                   help="learn pixels even where the files' columns were enlarged")
     p.add_argument("--batch-size", type=int,
                    help="images per micro-batch; the images per step stay at least the preset's")
     p.add_argument("--cfg-scale", "--guidance-scale", "--condition-scale", type=float,
@@ -101,7 +104,7 @@ def configure(args):
 
 
 def wanted_size(args, config, begun: Path):
-    """(height, width) of the images to train on; None where the preset decides."""
+    """(height, width, columns) of the images to train on; None where the preset decides."""
     from mdgen.config.resolution import fitting_size
     from mdgen.data.source_files import FileFormat
     from mdgen.data.user_folders import list_users
@@ -112,18 +115,34 @@ def wanted_size(args, config, begun: Path):
         if len(asked) > 2 or not all(word.isascii() and word.isdigit() and 0 < int(word) < 65536 for word in asked):
             raise RequestError(f"--resolution is {' '.join(asked)}; expected source, pixels such as 128, or height and "
                                "width such as 128 64")
-        return int(asked[0]), int(asked[-1])
+        return int(asked[0]), int(asked[-1]), 0
     before = [begun, *([args.init_from / "config.json"] if args.init_from else [])]
     if args.resolution is None and (known := [path for path in before if path.is_file()]):
         data = read_config(known[0]).data
-        return data.height, data.width
+        return data.height, data.width, data.columns
     if args.data_dir is None:
         if args.resolution:
             raise RequestError("--resolution source is the size of your files; add --data-dir")
         return None
     files = [path for paths in list_users(args.data_dir).values() for path in paths]
     found = FileFormat.of_most(files)
-    return found and fitting_size(config, found.height, found.width)
+    if found is None:
+        return None   # who decodes them says why
+    size = fitting_size(config, found.height, found.width)
+    return *size, 0 if args.no_columns else enlarged_from(files, size, config.data)
+
+
+def enlarged_from(files, size, data) -> int:
+    """The most columns that files of a folder were enlarged from, by a sample of them; 0 where they were not."""
+    import numpy as np
+
+    from mdgen.data.columns import longest
+    from mdgen.data.image_io import decode_all
+
+    rows = np.unique(np.linspace(0, len(files) - 1, min(len(files), SAMPLE)).round().astype(int))
+    settings = {"height": size[0], "width": size[1], "channels": data.channels, "colormap": data.colormap}
+    pixels, channels, _ = decode_all([files[row] for row in rows], settings, None, None)
+    return longest(pixels) if channels == "intensity" else 0
 
 
 def with_lpips(config, weights):

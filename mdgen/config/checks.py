@@ -56,7 +56,7 @@ def check_networks(config) -> None:
         raise RequestError(f"unet.attention has {len(unet.attention)} entries for {len(unet.channels)} levels of "
                            "unet.channels; give one true or false per level")
     divisor = vae.down_factor * 2 ** (len(unet.channels) - 1)
-    for key in ("height", "width"):
+    for key in ("height", "columns" if data.columns else "width"):
         size = getattr(data, key)
         if size % divisor or size <= 0:
             near = max(round(size / divisor), 1) * divisor

@@ -8,22 +8,26 @@ FACTORS = (4, 8, 16, 32)   # pixels of a picture's side per latent cell
 CHANNELS = 4               # latent channels per pixel of the down factor: 32 at 8, 64 at 16
 
 
-def at_resolution(config, height: int, width: int):
+def at_resolution(config, height: int, width: int, columns: int = 0):
     """A Config for images of height x width pixels whose latent grid has about as many cells as before.
 
     The down factor follows, and the latent channels follow that one: an enlarged spectrogram does not hold more for
-    its pixels. RequestError for a side that no whole number of cells fills.
+    its pixels. columns: where files were enlarged from at most so many (`mdgen.data.columns`), the room that holds
+    them is what networks see. RequestError for a side that no whole number of cells fills.
     """
-    factor = down_factor(config, height, width)
+    factor = down_factor(config, height, columns or width)
+    if columns:
+        cell = factor * 2 ** (len(config.unet.channels) - 1)
+        columns = -(-columns // cell) * cell
     channels = config.vae.latent_channels if factor == config.vae.down_factor else CHANNELS * factor
-    return replace(config, data=replace(config.data, height=height, width=width),
+    return replace(config, data=replace(config.data, height=height, width=width, columns=columns),
                    vae=replace(config.vae, down_factor=factor, latent_channels=channels))
 
 
 def down_factor(config, height: int, width: int) -> int:
     """That of FACTORS which leaves the number of latent cells nearest to the configuration's."""
     data = config.data
-    wanted = math.sqrt(height * width / (data.height * data.width)) * config.vae.down_factor
+    wanted = math.sqrt(height * width / (data.height * data.network_width)) * config.vae.down_factor
     return min(FACTORS, key=lambda factor: abs(math.log(factor / wanted)))
 
 

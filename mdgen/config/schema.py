@@ -33,7 +33,14 @@ class DataConfig:
     channels: str = setting("auto", among=("auto", "rgb", "intensity"))   # auto: intensity if a known map is found
     colormap: str = setting("auto", among=("auto", "jet", "parula", "viridis", "gray"))
     validation_fraction: float = setting(0.12, 0, 1)   # of every user's images, the last ones in file order
+    columns: int = setting(0, 0)                    # room for so many, where files were enlarged along time; 0: pixels
     gap: int = setting(4, 0)                        # images dropped between training and validation: windows overlap
+
+
+    @property
+    def network_width(self) -> int:
+        """Of the images that networks see."""
+        return self.columns or self.width
 
 
 @dataclass(frozen=True)

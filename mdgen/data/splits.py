@@ -126,7 +126,7 @@ class Split:
 
     def training_digests(self) -> list[str]:
         """The `digests` of the training images, in order."""
-        return digests(self.folders.images[self.train])
+        return digests(self.folders.pictures[self.train])
 
     def seen_in(self, trained_on) -> int:
         """How many validation images are among those that a run was trained on, the `training_digests` of its split.
@@ -135,7 +135,7 @@ class Split:
         """
         if self.training_digests() == list(trained_on):
             return 0
-        return len(set(digests(self.folders.images[self.validation])) & set(trained_on))
+        return len(set(digests(self.folders.pictures[self.validation])) & set(trained_on))
 
     def validation_images(self):
         return self.folders.floats(self.validation)

@@ -6,6 +6,7 @@ Users and files stand in natural order (ID_2 before ID_10). Hidden files, loose 
 other file types and folders inside a user folder are left alone.
 """
 
+import copy
 import os
 import re
 import unicodedata
@@ -15,6 +16,7 @@ from pathlib import Path
 import torch
 
 from mdgen.data.colormap import COLORMAPS
+from mdgen.data.columns import canvases
 from mdgen.data.image_io import EXTENSIONS, cached, decode_all, shown, to_floats
 from mdgen.errors import RequestError
 
@@ -24,9 +26,9 @@ MAX_NAME_BYTES = 200   # file systems allow 255, and "<user>_00000.png.part" mus
 class UserFolders(torch.utils.data.Dataset):
     """All images of all users, decoded to one size.
 
-    images: uint8 [N, C, H, W]; labels: int64 [N], an index into users (names in natural order); paths: list;
-    channels: "intensity" (C = 1, 0 weakest to 255 strongest) or "rgb" (C = 3); colormap: the map's name, or
-    None when the colours are no known map.
+    images: uint8 [N, C, H, W], also as pictures; labels: int64 [N], an index into users (names in natural order);
+    paths: list; channels: "intensity" (C = 1, 0 weakest to 255 strongest) or "rgb" (C = 3); colormap: the map's name,
+    or None when the colours are no known map.
 
     height, width: size in pixels. Colours become intensity at the native size; then shrinking averages areas
     (box), enlarging interpolates linearly, which cannot leave the range. Grey images (L, 1, LA, RGB without
@@ -51,7 +53,16 @@ class UserFolders(torch.utils.data.Dataset):
         decode = partial(decode_all, self.paths, settings, workers, progress)
         pixels, self.channels, self.colormap = decode() if cache_dir is None else cached(
             Path(cache_dir), self.root, self.paths, settings | {"users": self.users}, decode)
-        self.images = torch.from_numpy(pixels)
+        self.images = self.pictures = torch.from_numpy(pixels)
+
+    def by_columns(self, room: int, cache_dir: Path | None = None) -> "UserFolders":
+        """The same files as the columns that they were enlarged from (`mdgen.data.columns`): images [N, 1, H, room].
+
+        pictures stays what the files show.
+        """
+        found = copy.copy(self)
+        found.images = torch.from_numpy(canvases(self.pictures.numpy(), room, cache_dir))
+        return found
 
     def __len__(self):
         return len(self.paths)

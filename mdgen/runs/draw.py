@@ -5,7 +5,6 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +15,13 @@ from mdgen import distributed
 from mdgen.config import SamplingConfig
 from mdgen.data.colormap import to_color
 from mdgen.data.image_axes import find_axes
-from mdgen.data.image_io import EXTENSIONS, fitted, grid, to_pixels, write_png
+from mdgen.data.image_io import EXTENSIONS, grid, write_png
 from mdgen.data.source_files import FileFormat
 from mdgen.errors import RequestError
 from mdgen.files import named_seed, refuse_file, whole_file, write_text
 from mdgen.runs.enrolled import enrolled_names, with_enrolled
 from mdgen.runs.folder import RunFolder
+from mdgen.runs.pictures import as_intensity, as_pixels
 from mdgen.runs.pipeline import load_pipeline
 
 MANIFEST = "manifest.csv"
@@ -172,11 +172,13 @@ def sample_users(run: RunFolder, folder: Path, *, per_user: int, users: list[str
         batch = mine[start:start + run.config.sampling.batch_size]
         indices = torch.tensor([index[row.user] for row in batch], device=device)
         images = pipeline.generate(indices, [row.seed for row in batch])
-        images = fitted(images, files.height, files.width)
-        for row, image, pixels in zip(batch, images, to_pixels(images, run.users.colormap)):
-            write = partial(write_array, image=image, range_db=range_db) if files.kind == "NPY" else partial(
-                files.write, pixels=pixels)
-            write(folder / row.file)
+        size = files.height, files.width
+        if files.kind == "NPY":
+            for row, image in zip(batch, as_intensity(run, images, *size)):
+                write_array(folder / row.file, image, range_db)
+        else:
+            for row, pixels in zip(batch, as_pixels(run, images, *size)):
+                files.write(folder / row.file, pixels)
         if progress:
             progress(start + len(batch), len(mine))
     distributed.barrier()

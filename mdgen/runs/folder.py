@@ -100,9 +100,14 @@ class RunFolder:
         return 1 if self.users.channels == "intensity" else 3
 
     @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """[C, H, W] of the images that networks see; files show them by `runs.pictures`."""
+        return self.image_channels, self.config.data.height, self.config.data.network_width
+
+    @property
     def latent_shape(self) -> tuple[int, int, int]:
-        data, vae = self.config.data, self.config.vae
-        return vae.latent_channels, data.height // vae.down_factor, data.width // vae.down_factor
+        vae, (_, height, width) = self.config.vae, self.image_shape
+        return vae.latent_channels, height // vae.down_factor, width // vae.down_factor
 
     @property
     def file_format(self) -> FileFormat:

@@ -6,9 +6,10 @@ import numpy as np
 import torch
 
 from mdgen import distributed
-from mdgen.data.image_io import paint, to_uint8
+from mdgen.data.image_io import to_uint8
 from mdgen.errors import RequestError, check_number
 from mdgen.files import named_seed
+from mdgen.runs import pictures
 from mdgen.runs.draw import choose_users
 from mdgen.runs.enrolled import enrolled_names, with_enrolled
 from mdgen.runs.folder import RunFolder
@@ -43,14 +44,15 @@ class TrainedRun:
         check_number("n", n, 0, whole=True)
         check_number("seed", seed, -2**63, 2**63 - 1, whole=True)
         choose_users(self.run, [user])
-        channels, size = self.run.users.channels, self.run.config.data
+        channels, data = self.run.users.channels, self.run.config.data
         if as_intensity and channels != "intensity":
             raise RequestError("as_intensity needs a run of intensity images, but this one's are rgb; leave it out")
         pipeline, index, _ = with_enrolled(self.pipeline, [user])
-        levels = [np.empty((0, self.run.image_channels, size.height, size.width), np.uint8)]
+        size = data.height, data.width
+        found = [np.empty((0, *size, *(() if as_intensity else (3,))), np.uint8)]
         for places in torch.arange(n).split(self.run.config.sampling.batch_size) if n else ():
             users = torch.full((len(places),), index[user], device=self.device)
             images = pipeline.generate(users, [named_seed(seed, user, place) for place in places.tolist()])
-            levels.append(to_uint8(images).cpu().numpy())
-        levels = np.concatenate(levels)
-        return levels[:, 0] if as_intensity else paint(levels, self.run.users.colormap)
+            found.append(to_uint8(pictures.as_intensity(self.run, images, *size)).cpu().numpy()[:, 0] if as_intensity
+                         else pictures.as_pixels(self.run, images, *size))
+        return np.concatenate(found)

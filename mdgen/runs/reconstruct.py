@@ -6,22 +6,28 @@ from pathlib import Path
 
 import torch
 
-from mdgen.data.image_io import fitted, to_pixels
 from mdgen.data.source_files import FileFormat
 from mdgen.data.user_folders import UserFolders
 from mdgen.errors import RequestError
 from mdgen.runs.folder import RunFolder
+from mdgen.runs.pictures import as_pixels
 from mdgen.runs.pipeline import load_pipeline
 
 READ_AND_WRITTEN, AUTOENCODED = "read_and_written", "autoencoded"
 
 
 def read_as(run: RunFolder, folder: Path, *, min_images: int = 1, progress=None) -> UserFolders:
-    """Decode a tree with the run's size, channels and colour map, through the run's cache."""
+    """Decode a tree with the run's size, channels and colour map, through the run's cache: pictures, as judges see."""
     data = run.config.data
     return UserFolders(folder, height=data.height, width=data.width, channels=run.users.channels,
                        colormap=run.users.colormap or "auto", min_images=min_images, cache_dir=run.path / "cache",
                        progress=progress)
+
+
+def as_learnt(run: RunFolder, tree: UserFolders) -> UserFolders:
+    """The tree as the run's networks see it: by columns where they learn these."""
+    columns = run.config.data.columns
+    return tree.by_columns(columns, run.path / "cache") if columns else tree
 
 
 @torch.inference_mode()
@@ -37,7 +43,7 @@ def reconstruct(run: RunFolder, source: Path, output: Path, files: FileFormat, *
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise RequestError(f"--output-dir {output} is not empty; give a new folder")
     try:
-        tree = read_as(run, source, progress=reading)
+        tree = as_learnt(run, read_as(run, source, progress=reading))
     except RequestError as problem:
         raise RequestError(str(problem).replace("--data-dir", "--reconstruct")) from None
     vae = load_pipeline(run, device, stage=stage, guided=False).vae
@@ -46,8 +52,7 @@ def reconstruct(run: RunFolder, source: Path, output: Path, files: FileFormat, *
         means, _ = vae.encode(images.to(device))
         decoded = vae.decode(means).clamp(-1.0, 1.0).cpu()
         for kind, shown in (READ_AND_WRITTEN, images), (AUTOENCODED, decoded):
-            pixels = to_pixels(fitted(shown, files.height, files.width), run.users.colormap)
-            for row, picture in zip(rows.tolist(), pixels):
+            for row, picture in zip(rows.tolist(), as_pixels(run, shown, files.height, files.width)):
                 path = output / kind / tree.users[tree.labels[row]] / (tree.paths[row].stem + files.suffix)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 files.write(path, picture)

@@ -22,6 +22,7 @@ from mdgen.losses.perceptual import MIN_SIZE, classifier_distance, find_lpips_we
 from mdgen.models import VAE
 from mdgen.runs.checkpoint import fingerprint
 from mdgen.runs.folder import RunFolder
+from mdgen.runs.reconstruct import as_learnt
 from mdgen.training.user_classifier import outputs
 from mdgen.validation.image_sets import read_split
 from mdgen.validation.judges.features import EXTRACTOR, judge_images
@@ -54,6 +55,7 @@ def evaluate_vae(run: RunFolder, real_dir: Path, report_dir: Path, *, device, pr
     vae, vae_hash = run.load_vae(device)
     lpips = load_lpips(lpips_weights).to(device) if find_lpips_weights(lpips_weights) else None
     split = read_split(run, Path(real_dir), progress("read real images"))
+    split = replace(split, folders=as_learnt(run, split.folders))
     judge, key = train_judge(split, run.config.evaluation, run.path / "report" / "judges",
                              seed=run.config.seed, device=device)
     name, distance, weights = perceptual_distance(lpips, judge, split.folders.images.shape, key)

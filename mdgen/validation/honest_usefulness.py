@@ -21,6 +21,7 @@ from mdgen.files import digest, write_text
 from mdgen.runs.draw import read_manifest, sample_users
 from mdgen.runs.folder import RunFolder
 from mdgen.runs.lock import only_writer
+from mdgen.runs.reconstruct import as_learnt
 from mdgen.training.log import duration
 from mdgen.training.stages.dry_run import stage_tasks, step_seconds
 from mdgen.training.stages.run_stages import train_stages
@@ -67,7 +68,8 @@ def honest_usefulness(run: RunFolder, real_dir: Path, *, device, held_out_dir: P
     per_user = generated_per_user(run) if per_user is None else per_user
     refuse_untrainable(run, per_user)
     split, held_out_part = read_real_sets(run, Path(real_dir), held_out_dir, progress)
-    training, held_out = unjudged(split.folders, split.train), unjudged(*held_out_part)
+    split = replace(split, folders=as_learnt(run, split.folders))
+    training, held_out = shown(split), unjudged(*held_out_part)
     sizes = chosen_sizes(sizes, split.train_users.bincount().tolist())
     folder = run.path / "report" / "honest"
     with only_writer(folder):
@@ -153,10 +155,16 @@ def refuse_seen_source(run: RunFolder, split: Split) -> None:
     """RequestError if the weights that the run started from have learnt real images which the generators must not."""
     if run.config.init_from.weights == "none":
         return
-    real = {*split.training_digests(), *digests(split.folders.images[split.validation])}
+    real = {*split.training_digests(), *digests(split.folders.pictures[split.validation])}
     if seen := real & {*RunFolder.open(Path(run.config.init_from.run)).users.training_images}:
         raise RequestError(f"{run.path} started from {run.config.init_from.run}, which was trained on {len(seen)} of "
                            "the same real images; expected weights that have seen none of them")
+
+
+def shown(split: Split) -> JudgedSet:
+    """The training images of a split as files show them, whatever networks learn of them."""
+    return replace(unjudged(split.folders, split.train, split.windows),
+                   images=split.folders.pictures[split.train].numpy())
 
 
 def few_images(split: Split, per_user: int) -> Split:
@@ -237,7 +245,7 @@ def one_size(few: Few, held_out: JudgedSet, per_user: int, cache: Cache, device,
     sample_users(run, run.samples, per_user=per_user, seed=run.config.seed, overwrite=True, device=device,
                  progress=progress(f"generate, {label}", "image"))
     tree = read_tree(run, run.samples, "--generated", progress("read generated images", "image"))
-    real = unjudged(few.split.folders, few.split.train, few.split.windows)
+    real = shown(few.split)
     generated = unjudged(tree, first_rows(tree, per_user))
     asked = {"seeds": evaluation.usefulness_seeds, "steps": evaluation.usefulness_steps}
     sets = real, held_out, generated

@@ -32,7 +32,7 @@ def dry_run(config: Config, users: Users | None, num_users: int | None, device) 
     names = users.names if users else [f"ID_{i + 1}" for i in range(num_users or assumed_users(config))]
     channels = users.channels if users else config.data.channels.replace("auto", "intensity")
     run = RunFolder(Path("."), config, Users(names, "", channels, None))
-    image = image_shape(run)
+    image = run.image_shape
     lines = [config.to_json(), f"users       {listing(names)}{'' if users else ' (assumed: no --data-dir)'}",
              f"images      {shape(image)}   latents {shape(run.latent_shape)}   device {device}"]
     return lines + [stage_line(task, training, device) for task, training in stage_tasks(run, device)]
@@ -40,17 +40,13 @@ def dry_run(config: Config, users: Users | None, num_users: int | None, device) 
 
 def stage_tasks(run: RunFolder, device):
     """Yield (a task on random images, its TrainingConfig) of every stage that `train.py` trains unless told which."""
-    image, config = image_shape(run), run.config
+    image, config = run.image_shape, run.config
     stages = [(vae_task, config.vae_training), (diffusion_task, config.diffusion_training)]
     if config.joint.in_all:
         stages.append((joint_task, config.joint_training))
     for make_task, training in stages:
         if training.steps:   # none for an autoencoder that is kept as another run has made it
             yield make_task(run, image, device), training
-
-
-def image_shape(run: RunFolder) -> tuple:
-    return run.image_channels, run.config.data.height, run.config.data.width
 
 
 def assumed_users(config: Config) -> int:

@@ -13,6 +13,7 @@ from torch import nn
 
 from mdgen import distributed
 from mdgen.config import TrainingConfig
+from mdgen.data.columns import canvases
 from mdgen.data.image_io import save_rows, to_floats
 from mdgen.data.latents import encode_latents
 from mdgen.data.splits import digests
@@ -102,7 +103,8 @@ def enroll(run: RunFolder, images_dir: Path, name: str | None, training: Trainin
     check_same_enrolment(folder, Enrolment.read(folder), asked)
     if distributed.is_main():
         asked.write(folder)
-    task = EmbeddingTask(pipeline, name, to_floats(pixels), device)
+    learnt = torch.from_numpy(canvases(pixels.numpy(), data.columns)) if data.columns else pixels
+    task = EmbeddingTask(pipeline, name, to_floats(learnt), device)
     if training.gradient_checkpointing:
         checkpoint_blocks(task.unet)   # which is no part of what is trained
     train(task, training, folder.parent, seed=run.config.seed, device=device, bound_to=asked.weights)

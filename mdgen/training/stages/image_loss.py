@@ -46,7 +46,7 @@ def vae_image_loss(run: RunFolder, device, *, trained: bool = True) -> ImageLoss
 
     Raises RequestError where the weights are missing or the images too small for LPIPS.
     """
-    vae, size = run.config.vae, min(run.config.data.height, run.config.data.width)
+    vae, size = run.config.vae, min(run.image_shape[1:])
     if not vae.perceptual_weight:
         return ImageLoss()
     if size < MIN_SIZE:

@@ -45,9 +45,10 @@ def read_users(config: Config, data_dir: Path, output_dir: Path | None, num_user
     data = config.data
     if num_users is not None:
         expect_users(data_dir, list(list_users(data_dir)), num_users)   # before images are decoded
-    return UserFolders(data_dir, height=data.height, width=data.width, channels=data.channels,
-                       colormap=data.colormap, cache_dir=output_dir and output_dir / "cache",
-                       progress=ShowProgress("read images"))
+    cache = output_dir and output_dir / "cache"
+    folders = UserFolders(data_dir, height=data.height, width=data.width, channels=data.channels,
+                          colormap=data.colormap, cache_dir=cache, progress=ShowProgress("read images"))
+    return folders.by_columns(data.columns, cache) if data.columns else folders
 
 
 def open_run(config: Config, data_dir: Path | None, output_dir: Path, num_users: int | None = None,

@@ -18,8 +18,8 @@ from mdgen.errors import RequestError
 from mdgen.runs.folder import RunFolder, read_config
 from mdgen.runs.pipeline import load_pipeline
 
-MUST_FIT = ("data.height", "data.width", "vae.down_factor", "vae.latent_channels", "vae.width", "vae.blocks",
-            "vae.row_zoom", "unet.channels", "unet.blocks", "unet.attention", "unet.embedding_dim",
+MUST_FIT = ("data.height", "data.width", "data.columns", "vae.down_factor", "vae.latent_channels", "vae.width",
+            "vae.blocks", "vae.row_zoom", "unet.channels", "unet.blocks", "unet.attention", "unet.embedding_dim",
             "diffusion.schedule", "diffusion.num_timesteps", "diffusion.zero_terminal_snr", "diffusion.prediction")
 USER_NOISE = 0.1   # deviation of new users about the source's mean user, in deviations between its users
 

@@ -90,7 +90,7 @@ def generation(parts) -> str:
                      torch.arange(len(names), device=parts.device),
                      [named_seed(run.config.seed, name, 0) for name in names], run.latent_shape,
                      load_guides(run, parts.device, parts.vae_hash))
-    expected = len(names), run.image_channels, run.config.data.height, run.config.data.width
+    expected = len(names), *run.image_shape
     low, high, contrast = (float(x) for x in (generated.min(), generated.max(), generated.flatten(1).std(dim=1).min()))
     if tuple(generated.shape) != expected or not -1 <= low <= high <= 1 or not contrast > 0.01:
         raise RunError(f"{config.steps} steps of {config.sampler} generate {tuple(generated.shape)} from {low:.2f} to "

@@ -1,6 +1,7 @@
 """The three sets as files: what an evaluation knows of them, handed to `judges.own_files`."""
 
 import hashlib
+from dataclasses import asdict
 
 import torch
 
@@ -9,6 +10,7 @@ from mdgen.files import digest
 from mdgen.runs.checkpoint import fingerprint
 from mdgen.runs.folder import RunFolder
 from mdgen.runs.pipeline import load_pipeline
+from mdgen.runs.reconstruct import as_learnt
 from mdgen.validation.cache import Cache
 from mdgen.validation.judges.own_files import autoencoded, own_files, rewritten, sizes_for
 
@@ -28,14 +30,14 @@ def in_own_files(run: RunFolder, parts, cache: Cache, device, progress=None) -> 
     form = FileFormat.of_most([training.folders.paths[row] for row in training.rows])
     vae = load_pipeline(run, device, guided=False).vae if run.has("vae") else None
     files = [listed(part) for part in parts]
-    key = digest([settings, form.to_values(), vae and fingerprint(vae.state_dict()), VERSION, run.config.data.height,
-                  run.config.data.width], *(content(*part) for part in files))
+    key = digest([settings, form.to_values(), vae and fingerprint(vae.state_dict()), VERSION, asdict(run.config.data)],
+                 *(content(*part) for part in files))
 
     def measured():
-        real = held_out.folders.floats(held_out.rows)
-        kinds = {"held_out": files[1][0], "read_and_written": rewritten(real, form, run.users.colormap)}
+        real = as_learnt(run, held_out.folders).floats(held_out.rows)
+        kinds = {"held_out": files[1][0], "read_and_written": rewritten(run, real, form)}
         if vae is not None:
-            kinds["autoencoded"] = rewritten(autoencoded(vae, real, device), form, run.users.colormap)
+            kinds["autoencoded"] = rewritten(run, autoencoded(vae, real, device), form)
         return own_files(files[0], kinds | {"users": files[1][1]}, files[2], len(run.users.names), sizes_for(form),
                          **settings, device=device, progress=progress)
 

@@ -13,8 +13,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from mdgen.data.image_io import fitted, to_floats, to_pixels
+from mdgen.data.image_io import to_floats
 from mdgen.data.source_files import FileFormat
+from mdgen.runs.folder import RunFolder
+from mdgen.runs.pictures import as_pixels
 from mdgen.validation.judges.features import per_user_subsets
 from mdgen.validation.judges.usefulness import accuracy, summarise, train_classifier
 from mdgen.validation.metrics.frechet import frechet_between
@@ -49,11 +51,11 @@ def pictures(files, users, size: int) -> Pictures:
     return Pictures(np.stack(found), np.asarray(users, dtype=np.int64))
 
 
-def rewritten(images, form: FileFormat, colormap: str | None) -> list[bytes]:
-    """Images [N, C, H, W] in [-1, 1] as the files that sample.py would write."""
+def rewritten(run: RunFolder, images, form: FileFormat) -> list[bytes]:
+    """Images [N, C, H, W] in [-1, 1] of the run's networks as the files that sample.py would write."""
     found = []
     for batch in images.split(64):
-        found += map(form.encode, to_pixels(fitted(batch, form.height, form.width), colormap))
+        found += map(form.encode, as_pixels(run, batch, form.height, form.width))
     return found
 
 

@@ -1,12 +1,15 @@
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from mdgen.config.presets import preset
 from mdgen.data.colormap import to_color
 from mdgen.data.source_files import FileFormat
+from mdgen.runs.folder import RunFolder, Users
 from mdgen.validation.judges.own_files import own_files, pictures, rewritten, shrunk, sizes_for
 
 USERS, SIDE = 3, 32
@@ -26,10 +29,10 @@ def walks(count, seed, rows=(6, 14, 24)):
     return files, users
 
 
-def judged(generated, **settings):
+def judged(generated):
     held_out, users = walks(6, 1)
     kinds = {"held_out": held_out, "read_and_written": held_out, "users": users}
-    return own_files(walks(12, 0), kinds, generated, USERS, [SIDE], **{"steps": 60, "seeds": 1, "device": "cpu"} | settings)
+    return own_files(walks(12, 0), kinds, generated, USERS, [SIDE], steps=60, seeds=1, device="cpu")
 
 
 def test_pictures_are_shrunk_in_colours_by_the_mean_of_areas():
@@ -38,7 +41,8 @@ def test_pictures_are_shrunk_in_colours_by_the_mean_of_areas():
     pixels[:, ::2, 0], pixels[:, 1::2, 2] = 200, 100
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, format="PNG")
-    assert np.array_equal(shrunk(stream.getvalue(), 2), np.broadcast_to(np.array([100, 0, 50])[:, None, None], (3, 2, 2)))
+    expected = np.array([100, 0, 50])[:, None, None]
+    assert np.array_equal(shrunk(stream.getvalue(), 2), np.broadcast_to(expected, (3, 2, 2)))
 
 
 @pytest.mark.parametrize("side, sizes", [(256, [64, 128]), (128, [64, 128]), (100, [64]), (48, [48])])
@@ -72,7 +76,9 @@ def test_files_of_the_wrong_user_or_in_other_colours_are_told():
 
 
 def test_what_is_rewritten_as_png_comes_back_as_it_was():
+    config = replace(preset("small"), data=replace(preset("small").data, height=16, width=16))
+    run = RunFolder(None, config, Users(["a", "b"], "", "intensity", "jet"))
     levels = torch.arange(256).view(1, 1, 16, 16)
-    (file,) = rewritten(levels / 127.5 - 1, FileFormat("PNG", 16, 16), "jet")
+    (file,) = rewritten(run, levels / 127.5 - 1, FileFormat("PNG", 16, 16))
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(file))), to_color(levels[0, 0].numpy() / 255))
     assert pictures([file], [0], 16).images.shape == (1, 3, 16, 16)

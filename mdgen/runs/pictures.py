@@ -1,0 +1,31 @@
+"""What networks generate as what files show: of another size, or of columns that are enlarged as the sources' were."""
+
+import numpy as np
+import torch
+
+from mdgen.data.columns import from_columns, used_columns
+from mdgen.data.image_io import fitted, paint, to_pixels, to_uint8
+from mdgen.runs.folder import RunFolder
+
+
+def as_pixels(run: RunFolder, images, height: int, width: int):
+    """Images [B, C, H, W] in [-1, 1] of the run's networks as files look: uint8 [B, height, width, 3].
+
+    Columns are painted first and mixed where a pixel shows two, as a plot does it.
+    """
+    if not run.config.data.columns:
+        return to_pixels(fitted(images, height, width), run.users.colormap)
+    levels = to_uint8(fitted(images, height, images.shape[-1])).cpu().numpy()
+    colours = paint(levels, run.users.colormap)                                      # [B, height, room, 3]
+    return np.stack([np.rint(from_columns(picture[:, :used_columns(canvas[0])], width)).astype(np.uint8)
+                     for picture, canvas in zip(colours, levels)])
+
+
+def as_intensity(run: RunFolder, images, height: int, width: int):
+    """The same before it is painted, not rounded: [B, C, height, width] in [-1, 1]; of columns only with C = 1."""
+    if not run.config.data.columns:
+        return fitted(images, height, width)
+    images = fitted(images, height, images.shape[-1]).float().cpu()
+    ends = [used_columns(canvas[0]) for canvas in to_uint8(images).numpy()]
+    found = [from_columns(image[0, :, :end, None].numpy(), width)[..., 0] for image, end in zip(images, ends)]
+    return torch.from_numpy(np.stack(found)[:, None].astype(np.float32))
