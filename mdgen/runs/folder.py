@@ -1,6 +1,6 @@
 """One training run on disk: what it was asked for, whose walks it knows, where each result lies.
 
-    RUN/config.json  users.json  log.jsonl  vae/state.pt  latents/latents.pt  diffusion/state.pt early.pt
+    RUN/config.json  users.json  log.jsonl  levels.json  vae/state.pt  latents/latents.pt  diffusion/state.pt early.pt
         classifier/state.pt  joint/state.pt  previews/*.png  samples/<user>/*.png + manifest.csv  report/
 """
 

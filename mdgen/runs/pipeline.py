@@ -14,13 +14,15 @@ from mdgen.files import digest
 from mdgen.models import VAE
 from mdgen.runs.checkpoint import fingerprint, weights_hash
 from mdgen.runs.folder import CHANGEABLE_WITH_JOINT, RunFolder
+from mdgen.runs.levels import LevelMap, read_levels
 
 
 @dataclass(frozen=True)
 class GenerationPipeline:
     """The networks of a run as one stage left them, with what guides them.
 
-    weights_hash names the weights of VAE and denoiser, guide_hashes those of each guide ("" without one).
+    weights_hash names the weights of VAE and denoiser, guide_hashes those of each guide ("" without one). levels: what
+    the generated images' levels become, where that was fitted to these weights.
     """
 
     run: RunFolder
@@ -30,18 +32,21 @@ class GenerationPipeline:
     guides: Guides
     weights_hash: str
     guide_hashes: tuple
+    levels: LevelMap | None = None
 
     def generate(self, users, seeds):
         """One image per (user, seed): users [B] int64, B integers -> [B, C, H, W] in [-1, 1]."""
-        return generate(self.denoiser, self.vae, self.statistics, self.run.config.sampling, users, seeds,
-                        self.run.latent_shape, self.guides)
+        images = generate(self.denoiser, self.vae, self.statistics, self.run.config.sampling, users, seeds,
+                          self.run.latent_shape, self.guides)
+        return images if self.levels is None else self.levels(images)
 
 
 def load_pipeline(run: RunFolder, device="cpu", weights: str = "ema", stage: str | None = None,
-                  guided: bool = True) -> GenerationPipeline:
+                  guided: bool = True, levels: bool = True) -> GenerationPipeline:
     """stage: "diffusion" or "joint", whose weights generate; by default joint where the run has it.
 
-    weights: see `Checkpoint.weights`. guided: load the guides that the run's sampling asks for.
+    weights: see `Checkpoint.weights`. guided: load the guides that the run's sampling asks for. levels: and the map of
+    levels, where it was fitted to these weights.
     """
     vae, vae_hash = run.load_vae(device)
     statistics = run.load_latents(vae_hash).statistics.to(device)
@@ -52,8 +57,9 @@ def load_pipeline(run: RunFolder, device="cpu", weights: str = "ema", stage: str
     else:
         denoiser = run.load_denoiser(device, weights, vae_hash)
     hashes = tuple(fingerprint(guide.network.state_dict()) if guide else "" for guide in guides)
-    return GenerationPipeline(run, vae, denoiser, statistics, guides, weights_hash(decoder_hash, denoiser.network),
-                              hashes)
+    found = weights_hash(decoder_hash, denoiser.network)
+    return GenerationPipeline(run, vae, denoiser, statistics, guides, found, hashes,
+                              read_levels(run.path, found) if levels else None)
 
 
 def load_joint(run: RunFolder, vae: VAE, vae_hash: str, device, weights: str) -> NetworkDenoiser:

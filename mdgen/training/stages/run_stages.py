@@ -16,6 +16,7 @@ from mdgen.training.log import ShowProgress
 from mdgen.training.stages.diffusion import train_diffusion
 from mdgen.training.stages.image_loss import resolve_perceptual
 from mdgen.training.stages.joint import train_joint
+from mdgen.training.stages.levels import fit_levels
 from mdgen.training.stages.noisy_classifier import train_noisy_classifier
 from mdgen.training.stages.vae import train_vae
 from mdgen.training.stages.warm_start import check_source
@@ -85,10 +86,13 @@ def with_perceptual(config: Config, output_dir: Path, lpips_weights: Path | None
 
 
 def train_stages(run: RunFolder, split: Split, stages: str, device) -> None:
-    """Train (or resume) the stages that a key of STAGES names; "all" ends with the joint one if the run says so."""
+    """Train (or resume) the stages that a key of STAGES names; "all" ends with the joint one if the run says so, and
+    with the levels of generated images."""
     joint = (train_joint,) if stages == "all" and run.config.joint.in_all else ()
     for train_stage in STAGES[stages] + joint:
         train_stage(run, split, device)
+    if stages == "all" and run.users.channels == "intensity":
+        fit_levels(run, split, device)
 
 
 def with_batch_size(config: Config, batch_size: int) -> Config:
