@@ -1,8 +1,9 @@
-"""Seconds per training step and per generated image of a preset's networks, in both memory layouts.
+"""Seconds per training step and per generated image of a preset's networks, for pictures of several sizes.
 
-    python benchmarks/step_time.py small
+    python benchmarks/step_time.py small --sizes 64x64 128x128 256x256 256x256:80
 
-Prints the median of a few steps each. The figures that README and presets rely on come from here.
+256x256:80 are pictures whose columns were enlarged from at most 80. The sizes take turns, so that a machine that slows
+down slows down all. Prints medians. The figures that README and presets rely on come from here.
 """
 
 import argparse
@@ -19,18 +20,54 @@ def parser():
                            formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("preset", nargs="?", default="small", metavar="PRESET", help="default: small")
     p.add_argument("--users", type=int, default=10, help="that the UNet knows (default: 10)")
+    p.add_argument("--sizes", nargs="+", metavar="HxW[:COLUMNS]", help="default: the preset's own")
     p.add_argument("--repeats", type=int, default=5, help="steps that a median is of (default: 5)")
     return p
 
 
-def median_seconds(function, repeats: int) -> float:
-    function()   # allocations and kernel choice
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - began)
-    return statistics.median(times)
+def seconds(function) -> float:
+    began = time.perf_counter()
+    function()
+    return time.perf_counter() - began
+
+
+def at(config, size: str):
+    """The configuration for a size as it is written on the command line."""
+    from mdgen.config.resolution import at_resolution
+    from mdgen.errors import RequestError
+
+    sides, _, columns = size.partition(":")
+    try:
+        height, width = map(int, sides.split("x"))
+        return at_resolution(config, height, width, int(columns or 0))
+    except ValueError:
+        raise RequestError(f"--sizes has {size}; expected HxW such as 256x256, or HxW:COLUMNS") from None
+
+
+def steps(config, users: int) -> dict:
+    """What is timed: name -> function without arguments."""
+    import torch
+
+    from mdgen.runs.folder import RunFolder, Users
+
+    run = RunFolder(Path("."), config, Users([f"ID_{i}" for i in range(users)], "", "intensity", "jet"))
+    batch, layout = config.diffusion_training.batch_size, torch.channels_last
+    vae, unet = (network.to(memory_format=layout) for network in (run.new_vae(), run.new_unet()))
+    images = torch.rand(batch, *run.image_shape).contiguous(memory_format=layout)
+    latents = torch.randn(batch, *run.latent_shape).contiguous(memory_format=layout)
+    t = index = torch.zeros(batch, dtype=torch.int64)
+
+    def generated():
+        with torch.inference_mode():
+            unet(latents, t, index)
+
+    def decoded():
+        with torch.inference_mode():
+            vae.decode(latents)
+
+    return {"VAE, s a step": lambda: vae(images)[0].square().mean().backward(),
+            "UNet, s a step": lambda: unet(latents, t, index).square().mean().backward(),
+            "UNet, s a denoiser call": generated, "decoder, s a call": decoded}
 
 
 def main(argv) -> int:
@@ -38,23 +75,20 @@ def main(argv) -> int:
     import torch
 
     from mdgen.config.presets import preset
-    from mdgen.runs.folder import RunFolder, Users
 
     config = preset(args.preset)
-    run = RunFolder(Path("."), config, Users([f"ID_{i}" for i in range(args.users)], "", "intensity", "jet"))
-    batch = config.diffusion_training.batch_size
-    for label, layout in (("NCHW", torch.contiguous_format), ("channels last", torch.channels_last)):
-        vae, unet = (network.to(memory_format=layout) for network in (run.new_vae(), run.new_unet()))
-        images = torch.rand(batch, 1, config.data.height, config.data.width).contiguous(memory_format=layout)
-        latents = torch.randn(batch, *run.latent_shape).contiguous(memory_format=layout)
-        t = users = torch.zeros(batch, dtype=torch.int64)
-        train_vae = median_seconds(lambda: vae(images)[0].square().mean().backward(), args.repeats)
-        train_unet = median_seconds(lambda: unet(latents, t, users).square().mean().backward(), args.repeats)
-        with torch.inference_mode():
-            denoise = median_seconds(lambda: unet.eval()(latents, t, users), args.repeats)
-        print(f"{args.preset}, {label}: VAE {train_vae:.3f} s a step, UNet {train_unet:.3f} s a step, "
-              f"{1000 * denoise / batch:.2f} ms per image and denoiser call "
-               f"(batch {batch}, {torch.get_num_threads()} threads)")
+    sizes = args.sizes or [f"{config.data.height}x{config.data.width}"]
+    timed = {size: steps(at(config, size), args.users) for size in sizes}
+    found = {size: {name: [] for name in functions} for size, functions in timed.items()}
+    for repeat in range(args.repeats + 1):
+        for size, functions in timed.items():
+            for name, function in functions.items():
+                took = seconds(function)
+                if repeat:   # the first time for allocations and the choice of kernels
+                    found[size][name].append(took)
+    print(f"{args.preset}, batch {config.diffusion_training.batch_size}, {torch.get_num_threads()} threads")
+    for size, rows in found.items():
+        print(f"{size:>12}  " + "   ".join(f"{name} {statistics.median(times):.3f}" for name, times in rows.items()))
     return 0
 
 
