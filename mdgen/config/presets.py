@@ -23,7 +23,7 @@ JOINT = JointConfig(in_all=True, noise_limit=0.5, texture_weight=0.1, level_weig
 FAITHFUL = VAEConfig(kl_weight=1e-5, min_deviation=0.02, row_zoom=2.0)
 # Classifier-free guidance is off above t/T = 0.8, where it would reduce diversity; autoguidance acts everywhere and
 # restores texture: docs/ablations.md
-GUIDED = SamplingConfig(cfg_scale=2.2, cfg_interval=(0.0, 0.8), autoguidance_scale=1.5)
+GUIDED = SamplingConfig(cfg_scale=3.0, cfg_interval=(0.0, 0.8), autoguidance_scale=1.5)
 
 
 def demo() -> Config:

@@ -28,12 +28,10 @@ class DopplerWarp(nn.Module):
         self.register_buffer("synthesis", torch.eye(height))
 
     def forward(self, x):
-        with torch.autocast(x.device.type, enabled=False):   # bfloat16 has no 256 levels
-            return self.analysis @ x.float()
+        return in_float32(self.analysis, x)
 
     def inverse(self, x):
-        with torch.autocast(x.device.type, enabled=False):
-            return self.synthesis @ (x.float() + 1) - 1
+        return in_float32(self.synthesis, x.float() + 1) - 1
 
     @torch.no_grad()
     def fit(self, row_error, row_moments, zoom: float, window: int) -> None:
@@ -50,6 +48,14 @@ class DopplerWarp(nn.Module):
         synthesis = torch.linalg.solve(seen @ analysis.T + ridge, seen).T                        # [H, H']
         self.analysis.copy_(analysis)
         self.synthesis.copy_(synthesis)
+
+
+def in_float32(matrix, x):
+    """matrix @ x whatever mixed precision says: bfloat16 has no 256 levels."""
+    if x.is_meta or not torch.is_autocast_enabled(x.device.type):   # meta tensors have shapes alone, and no autocast
+        return matrix @ x.float()
+    with torch.autocast(x.device.type, enabled=False):
+        return matrix @ x.float()
 
 
 def room(row_error, zoom: float, window: int):
