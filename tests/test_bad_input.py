@@ -19,7 +19,7 @@ from mdgen.runs.draw import read_manifest
     (["--set", "vae_training.steps=-5"], ["vae_training.steps is -5", "expected 1 or more"]),
     (["--num-users", "31"], ["--num-users is 31", "has 3 user folders", "Leave the flag out"]),
     (["--resolution", "36"], ["data.height is 36", "multiple of 8", "such as"]),
-    (["--resolution", "0"], ["data.height is 0", "multiple of 8"]),
+    (["--resolution", "0"], ["--resolution is 0", "pixels such as 128"]),
     (["--batch-size", "0"], ["--batch-size is 0", "1 or more"]),
     (["--batch-size", "-3"], ["--batch-size is -3", "1 or more"]),
     (["--condition-scale", "nan"], ["cfg_scale is nan", "expected a finite number"]),

@@ -33,7 +33,7 @@ from mdgen.validation.judges.identity_basis import VERSION as BASIS_VERSION
 from mdgen.validation.judges.identity_basis import identity_basis
 from mdgen.validation.judges.inception_features import inception_features
 from mdgen.validation.judges.siamese import embed, train_siamese
-from mdgen.validation.judges.trust import trust_in_classifier, trust_in_verification
+from mdgen.validation.judges.trust import trust_in_classifier, trust_in_files, trust_in_verification
 from mdgen.validation.judges.usefulness import usefulness
 from mdgen.validation.judges.user_classifier import recognition, train_judge
 from mdgen.validation.metrics.diversity import user_diversity
@@ -129,6 +129,7 @@ def all_figures(evidence: Evidence, device, progress) -> dict:
     found["identity_basis"] = cache.values("identity_basis", key, lambda: plain(identity_basis(
         judges.classifier, *judged, axes=axes, device=device, measures=dict(zip(SETS, (f.measures for f in facts))))))
     found["own_files"] = in_own_files(run, parts, cache, device, progress("judge the files", "model"))
+    found["judges"]["files"] = trust_in_files(found["own_files"], num_users)
     found["usefulness"] = study(judged, run.config, hashes, cache, device, progress)
     return found
 

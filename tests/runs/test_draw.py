@@ -58,7 +58,7 @@ def test_the_manifest_lists_every_image_and_how_to_draw_it_again(first, run):
     for row in rows:
         name, index = row["file"].removesuffix(".png").split("/")[1].rsplit("_", 1)
         assert row["user"] == name and int(row["seed"]) == named_seed(0, name, int(index))
-        assert (row["sampler"], int(row["steps"]), float(row["guidance"])) == ("dpm", 6, 2.2)
+        assert (row["sampler"], int(row["steps"]), float(row["guidance"])) == ("dpm", 6, 3.0)
     assert len({row["run"] for row in rows}) == 1 and len(rows[0]["run"]) == 16
     assert [row["user"] for row in rows[::3]] == ["ID_1", "ID_2", "ID_10"]
 
@@ -136,14 +136,14 @@ def test_a_smaller_request_restores_what_the_manifest_promises(drawn, run):
 
 
 @pytest.mark.parametrize("changes, options", [
-    ({"steps": 5}, {}), ({"sampler": "ddim"}, {}), ({"cfg_scale": 3.0}, {}),
+    ({"steps": 5}, {}), ({"sampler": "ddim"}, {}), ({"cfg_scale": 2.2}, {}),
     ({"spacing": "linspace"}, {}),
     ({}, {"seed": 1}), ({}, {"weights": "raw"}),
 ])
 def test_other_settings_are_refused_unless_overwrite(drawn, run, contents, changes, options):
     before = contents(drawn)
     message = refusal(lambda: draw(with_sampling(run, **changes), drawn, **options))
-    assert "9 images generated with dpm, 6 steps, guidance 2.2" in message and "--overwrite" in message
+    assert "9 images generated with dpm, 6 steps, guidance 3.0" in message and "--overwrite" in message
     assert contents(drawn) == before
 
 
@@ -154,10 +154,10 @@ def test_ddim_with_noise_is_another_setting_than_without(run, tmp_path):
 
 def test_overwrite_replaces_what_the_manifest_lists_and_nothing_else(drawn, run):
     (drawn / "ID_1" / "mine.png").write_bytes(b"mine")
-    draw(with_sampling(run, cfg_scale=3.0), drawn, per_user=1, overwrite=True)
+    draw(with_sampling(run, cfg_scale=2.2), drawn, per_user=1, overwrite=True)
     assert (drawn / "ID_1" / "mine.png").read_bytes() == b"mine"
     (drawn / "ID_1" / "mine.png").unlink()
-    assert len(pixels(drawn)) == 3 and {row.guidance for row in read_manifest(drawn)} == {3.0}
+    assert len(pixels(drawn)) == 3 and {row.guidance for row in read_manifest(drawn)} == {2.2}
 
 
 def test_images_that_nobody_listed_are_not_mixed_with_drawn_ones(run, tmp_path, make_users, contents):

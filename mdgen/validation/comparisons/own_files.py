@@ -17,15 +17,15 @@ from mdgen.validation.judges.own_files import autoencoded, own_files, rewritten,
 VERSION = 1   # raise it when the figures change for the same files
 
 
-def in_own_files(run: RunFolder, parts, cache: Cache, device, progress=None) -> dict | None:
+def in_own_files(run: RunFolder, parts, cache: Cache, device, progress=None) -> dict:
     """`own_files` of training, held-out and generated ImageSets, with the name of the training files' format.
 
     The held-out files also as the run reads and writes them, which is the ceiling of any generator of its size, and
-    through its autoencoder where it has one. None where the run measures no usefulness.
+    through its autoencoder where it has one. What generated files teach is left out where a run leaves usefulness out.
     """
-    settings = {"steps": run.config.evaluation.usefulness_steps, "seeds": run.config.evaluation.usefulness_seeds}
-    if not settings["seeds"]:
-        return None
+    evaluation = run.config.evaluation
+    settings = {"steps": evaluation.usefulness_steps, "seeds": max(evaluation.usefulness_seeds, 1),
+                "study": bool(evaluation.usefulness_seeds)}
     training, held_out, generated = parts
     form = FileFormat.of_most([training.folders.paths[row] for row in training.rows])
     vae = load_pipeline(run, device, guided=False).vae if run.has("vae") else None

@@ -66,18 +66,18 @@ def autoencoded(vae, images, device):
 
 
 def own_files(training, held_out: dict, generated, num_users: int, sizes, *, steps: int, seeds: int, device,
-              progress=None) -> dict:
+              study: bool = True, progress=None) -> dict:
     """How files fare with classifiers that were trained on the training files.
 
     training, generated: (files, users); held_out: {"held_out": files, ...} of one list of users under "users", the
     files themselves and what reader, writer and autoencoder make of them. sizes: as of `sizes_for`.
     Returns {"sizes", "by_size": [{"size", "accuracy": {name: mean, std, values}, "fd": {name: Fréchet distance to the
     training files in the first classifier's features, at equal N}}], "usefulness": {"real", "generated", "both"}}:
-    accuracies on held-out files of classifiers trained on the files of either or both. progress(done, total).
+    accuracies on held-out files of classifiers trained on the files of either or both, None without `study`.
+    progress(done, total).
     """
     users, names = held_out["users"], [name for name in held_out if name != "users"]
-    found, done, total = [], 0, seeds * (len(sizes) + 2)
-    study = {}
+    found, use, done, total = [], None, 0, seeds * (len(sizes) + 2 * study)
 
     def trained(parts, size, seed):
         nonlocal done
@@ -97,13 +97,13 @@ def own_files(training, held_out: dict, generated, num_users: int, sizes, *, ste
                   for name, part in judged.items()}
         found.append({"size": size, "accuracy": scores,
                       "fd": distances(networks[0], learnt, judged, num_users, device)})
-        if size == sizes[0]:
+        if study and size == sizes[0]:
             alone = [accuracy(trained([judged["generated"]], size, seed), judged["held_out"], device)
                      for seed in range(seeds)]
             both = [accuracy(trained([learnt, judged["generated"]], size, seed), judged["held_out"], device)
                     for seed in range(seeds)]
-            study = {"real": scores["held_out"], "generated": summarise(alone), "both": summarise(both)}
-    return {"sizes": list(sizes), "by_size": found, "usefulness": study}
+            use = {"real": scores["held_out"], "generated": summarise(alone), "both": summarise(both)}
+    return {"sizes": list(sizes), "by_size": found, "usefulness": use}
 
 
 def as_they_are(images, generator):

@@ -30,3 +30,8 @@ def trust_in_classifier(recognition: dict, num_users: int) -> dict:
 def trust_in_verification(verification: dict) -> dict:
     """Of the Siamese network: verification of held-out images with its "intervals"."""
     return trust("equal error rate", verification["eer"], verification["intervals"]["eer"], 0.5, perfect=0.0)
+
+
+def trust_in_files(own_files: dict, num_users: int) -> dict:
+    """Of the classifiers of the training files: their mean accuracy on the held-out files at the first size."""
+    return trust("accuracy", own_files["by_size"][0]["accuracy"]["held_out"]["mean"], None, 1 / num_users, perfect=1.0)

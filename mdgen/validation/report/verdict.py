@@ -39,8 +39,8 @@ CRITERIA = {
     "file_accuracy": Criterion(("own_files", "by_size", 0, "accuracy", "generated", "mean"), False, 0.90,
                                "share of generated files recognised by a classifier trained on the training files in "
                                "RGB, over that of the held-out files",
-                               ("own_files", "by_size", 0, "accuracy", "held_out", "mean"),
-                               lacking="needs the real files, and a run that measures usefulness"),
+                               ("own_files", "by_size", 0, "accuracy", "held_out", "mean"), judge="files",
+                               lacking="needs the real files"),
     "verification_eer": Criterion(("verification", "generated", "eer"), True, 0.20,
                                   "equal error rate of the Siamese judge on generated images", judge="siamese",
                                   interval=("verification", "generated", "intervals", "eer")),

@@ -18,7 +18,8 @@ from mdgen.validation.report.verdict import (
 def results(**changes):
     """A report that passes every criterion, with some figures changed."""
     figures = {"fid": 30.0, "score": 3.0, "accuracy": 0.9, "eer": 0.1, "copies": 0.0, "fd": 12.0, "diversity": 0.9,
-               "texture": 0.8, "two_sample": 0.7} | changes
+               "texture": 0.8, "two_sample": 0.7, "files": 0.9} | changes
+    files = {"generated": {"mean": figures["files"]}, "held_out": {"mean": 0.95}}
     return {"distribution": {"inception": {"fid": {"all_images": {"generated_to_training": figures["fid"]}},
                                            "inception_score": {"generated": figures["score"]}},
                              "user_classifier": {"fd_user_classifier": {"against_training": {
@@ -27,7 +28,8 @@ def results(**changes):
             "verification": {"generated": {"eer": figures["eer"]}}, "originality": {"copy_rate": figures["copies"]},
             "diversity": {"features": {"generated": {"overall": figures["diversity"]}, "held_out": {"overall": 1.1}}},
             "texture": {"generated": {"overall": figures["texture"]}},
-            "two_sample": {"auc": figures["two_sample"], "interval": [0.6, 0.8]}}
+            "two_sample": {"auc": figures["two_sample"], "interval": [0.6, 0.8]},
+            "own_files": {"by_size": [{"accuracy": files}]}}
 
 
 def statuses(found):
@@ -43,7 +45,7 @@ def test_good_figures_pass():
 @pytest.mark.parametrize("name, change", [
     ("fid", {"fid": 50.0}), ("inception_score", {"score": 2.0}), ("user_accuracy", {"accuracy": 0.8}),
     ("verification_eer", {"eer": 0.3}), ("copy_rate", {"copies": 0.05}), ("fd_over_floor", {"fd": 31.0}),
-
+    ("file_accuracy", {"files": 0.84}),
     ("two_sample_auc", {"two_sample": 0.95}), ("diversity", {"diversity": 0.87}),
     ("fine_texture", {"texture": 0.4}), ("fine_texture", {"texture": 3.0})])
 def test_one_bad_figure_fails_its_criterion_alone(name, change):

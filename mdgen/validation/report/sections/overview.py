@@ -16,7 +16,7 @@ from mdgen.validation.report.html import (
 from mdgen.validation.report.summary import summary_lines
 from mdgen.validation.report.tables import Number, Status, Table, shown
 
-JUDGES = {"user_classifier": "user classifier", "siamese": "Siamese judge"}
+JUDGES = {"user_classifier": "user classifier", "siamese": "Siamese judge", "files": "classifier of your files"}
 
 
 def introduction(results: dict) -> str:

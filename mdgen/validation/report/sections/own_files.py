@@ -18,7 +18,10 @@ def judged_files(results: dict, exhibits) -> str:
                                                           Number(look_up(line, "fd", kind), ".1f")))]
             for kind, words in KINDS.items() if kind in sizes[0]["accuracy"]]
     header = ["files", *(f"{what}, {line['size']} px" for line in sizes for what in ("recognised", "distance"))]
-    use = found["usefulness"]
+    use, taught = found["usefulness"], ""
+    if use:
+        taught = (f"<p>A classifier trained on the real files recognises {arm(use, 'real')} of the held-out files, on "
+                  f"generated files alone {arm(use, 'generated')}, on both {arm(use, 'both')}.</p>")
     return section("In your own files",
                    f"The training files are read as anybody would read them: RGB, shrunk by a box filter. Classifiers "
                    f"trained on them are shown other files ({escape(found['format'])}). Read and written: real files "
@@ -26,8 +29,7 @@ def judged_files(results: dict, exhibits) -> str:
                    "distance to the training files in the classifier's features, of equally many files. Mean and "
                    "standard deviation over seeds.",
                    exhibits.table(Table("own_files", header, rows, "Files for classifiers of the training files")),
-                   f"<p>A classifier trained on the real files recognises {arm(use, 'real')} of the held-out files, on "
-                   f"generated files alone {arm(use, 'generated')}, on both {arm(use, 'both')}.</p>")
+                   taught)
 
 
 def levels(found: dict, exhibits) -> str:
