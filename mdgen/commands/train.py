@@ -105,6 +105,7 @@ def configure(args):
 
 def wanted_size(args, config, begun: Path):
     """(height, width, columns) of the images to train on; None where the preset decides."""
+    from mdgen.config import override
     from mdgen.config.resolution import fitting_size
     from mdgen.data.source_files import FileFormat
     from mdgen.data.user_folders import list_users
@@ -129,7 +130,8 @@ def wanted_size(args, config, begun: Path):
     if found is None:
         return None   # who decodes them says why
     size = fitting_size(config, found.height, found.width)
-    return *size, 0 if args.no_columns else enlarged_from(files, size, config.data)
+    data = override(config, args.set).data   # whose colours may be named
+    return *size, 0 if args.no_columns or data.channels == "rgb" else enlarged_from(files, size, data)
 
 
 def enlarged_from(files, size, data) -> int:

@@ -15,10 +15,11 @@ def at_resolution(config, height: int, width: int, columns: int = 0):
     its pixels. columns: where files were enlarged from at most so many (`mdgen.data.columns`), the room that holds
     them is what networks see. RequestError for a side that no whole number of cells fills.
     """
-    factor = down_factor(config, height, columns or width)
-    if columns:
+    factor, asked = down_factor(config, height, columns or width), columns
+    for _ in FACTORS if columns else ():   # until the room, once it holds whole cells, asks for no other factor
         cell = factor * 2 ** (len(config.unet.channels) - 1)
-        columns = -(-columns // cell) * cell
+        columns = -(-asked // cell) * cell
+        factor = max(factor, down_factor(config, height, columns))
     channels = config.vae.latent_channels if factor == config.vae.down_factor else CHANNELS * factor
     return replace(config, data=replace(config.data, height=height, width=width, columns=columns),
                    vae=replace(config.vae, down_factor=factor, latent_channels=channels))
@@ -35,6 +36,10 @@ def fitting_size(config, height: int, width: int) -> tuple[int, int]:
     """The size at which to read files of height x width pixels: their own where whole cells fill it and it is at most
     LONGEST, else the nearest of their shape."""
     shrink = min(LONGEST / max(height, width), 1.0)
-    height, width = height * shrink, width * shrink
-    cell = down_factor(config, height, width) * 2 ** (len(config.unet.channels) - 1)
-    return tuple(max(round(side / cell), 1) * cell for side in (height, width))
+    sides = size = height * shrink, width * shrink
+    factor = 1
+    for _ in FACTORS:   # until the rounded size asks for no larger factor: cells of a smaller one fill it, too
+        factor = max(factor, down_factor(config, *size))
+        cell = factor * 2 ** (len(config.unet.channels) - 1)
+        size = tuple(max(round(side / cell), 1) * cell for side in sides)
+    return size

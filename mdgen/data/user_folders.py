@@ -58,8 +58,11 @@ class UserFolders(torch.utils.data.Dataset):
     def by_columns(self, room: int, cache_dir: Path | None = None) -> "UserFolders":
         """The same files as the columns that they were enlarged from (`mdgen.data.columns`): images [N, 1, H, room].
 
-        pictures stays what the files show.
+        pictures stays what the files show. RequestError for colours, which are no intensities.
         """
+        if self.channels != "intensity":
+            raise RequestError(f"the images of {shown(self.root)} are {self.channels}, which cannot be learnt by columns; "
+                               "add --no-columns")
         found = copy.copy(self)
         found.images = torch.from_numpy(canvases(self.pictures.numpy(), room, cache_dir))
         return found

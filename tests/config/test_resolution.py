@@ -37,6 +37,21 @@ def test_sources_keep_their_shape_and_fit_whole_cells(source, size):
     at_resolution(config, *size)   # which checks it
 
 
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_size_is_brought_to_one_that_is_taken_and_stays_where_it_is_asked_for_again(name):
+    """The same command has to go on with the run that it began."""
+    config = preset(name)
+    for height in range(8, 400, 17):
+        for width in range(8, 400, 13):
+            at_resolution(config, *fitting_size(config, height, width))
+    for height in (32, 64, 128, 256):
+        for columns in range(10, 130):
+            found = at_resolution(config, height, height, columns)
+            room = found.data.columns
+            assert room >= columns and at_resolution(config, height, height, room) == found
+            assert at_resolution(found, height, height, room) == found
+
+
 def test_what_no_whole_cell_fills_is_refused():
     with pytest.raises(RequestError, match="data.height is 250; expected a multiple of 32"):
         at_resolution(preset("small"), 250, 256)

@@ -104,6 +104,11 @@ def test_a_run_by_columns_is_judged_by_its_files(run, data, tmp_path, run_script
     assert run_script("sample.py", copy, "--users", "ID_9", "--samples-per-user", 1).status == 0
 
 
+def test_colours_are_learnt_as_pixels(command, tmp_path, run_script):
+    outcome = run_script(*command, "--output-dir", tmp_path / "run", "--set", "data.channels=rgb", "--dry-run")
+    assert outcome.status == 0 and '"columns": 0' in outcome.out, outcome.err
+
+
 def test_pixels_can_be_asked_for(command, tmp_path, run_script):
     outcome = run_script(*command, "--output-dir", tmp_path / "run", "--no-columns", "--dry-run")
     assert outcome.status == 0 and '"columns": 0' in outcome.out, outcome.err
