@@ -61,8 +61,8 @@ class UserFolders(torch.utils.data.Dataset):
         pictures stays what the files show. RequestError for colours, which are no intensities.
         """
         if self.channels != "intensity":
-            raise RequestError(f"the images of {shown(self.root)} are {self.channels}, which cannot be learnt by columns; "
-                               "add --no-columns")
+            raise RequestError(f"the images of {shown(self.root)} are {self.channels}, which cannot be learnt by "
+                               "columns; add --no-columns")
         found = copy.copy(self)
         found.images = torch.from_numpy(canvases(self.pictures.numpy(), room, cache_dir))
         return found
