@@ -39,7 +39,10 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def command(data, tiny_flags):
     flags = [word for word in tiny_flags if word not in ("--resolution", "32")]
-    return ["train.py", *flags, "--data-dir", data]
+    short = {"classifier_steps": 60, "siamese_steps": 20, "usefulness_steps": 20, "usefulness_seeds": 1,
+             "two_sample_steps": 0}
+    return ["train.py", *flags, *(word for key, value in short.items()
+                                  for word in ("--set", f"evaluation.{key}={value}")), "--data-dir", data]
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +97,7 @@ def test_a_run_by_columns_is_judged_by_its_files(run, data, tmp_path, run_script
     files = report["own_files"]["by_size"][0]
     assert files["size"] == HEIGHT and set(files["accuracy"]) == {"held_out", "read_and_written", "autoencoded",
                                                                  "generated"}
-    assert files["accuracy"]["read_and_written"]["mean"] >= files["accuracy"]["held_out"]["mean"] - 0.34
+    assert abs(files["accuracy"]["read_and_written"]["mean"] - files["accuracy"]["held_out"]["mean"]) <= 0.34
     assert len(report["levels"]["shares"]["generated"]) == len(report["levels"]["bands"])
     assert run_script("evaluate.py", "vae", copy).status == 0
     images = tmp_path / "ID_9"
