@@ -1,11 +1,29 @@
-"""What networks generate as what files show: of another size, or of columns that are enlarged as the sources' were."""
+"""Between files and networks: real files as a run's judges and networks see them, and what networks generate as files
+show it, of another size or of columns that are enlarged as the sources' were."""
+
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from mdgen.data.columns import from_columns, used_columns
 from mdgen.data.image_io import fitted, paint, to_pixels, to_uint8
+from mdgen.data.user_folders import UserFolders
 from mdgen.runs.folder import RunFolder
+
+
+def read_as(run: RunFolder, folder: Path, *, min_images: int = 1, progress=None) -> UserFolders:
+    """Decode a tree with the run's size, channels and colour map, through the run's cache: pictures, as judges see."""
+    data = run.config.data
+    return UserFolders(folder, height=data.height, width=data.width, channels=run.users.channels,
+                       colormap=run.users.colormap or "auto", min_images=min_images, cache_dir=run.path / "cache",
+                       progress=progress)
+
+
+def as_learnt(run: RunFolder, tree: UserFolders) -> UserFolders:
+    """The tree as the run's networks see it: by columns where they learn these."""
+    columns = run.config.data.columns
+    return tree.by_columns(columns, run.path / "cache") if columns else tree
 
 
 def as_pixels(run: RunFolder, images, height: int, width: int):

@@ -7,27 +7,12 @@ from pathlib import Path
 import torch
 
 from mdgen.data.source_files import FileFormat
-from mdgen.data.user_folders import UserFolders
 from mdgen.errors import RequestError
 from mdgen.runs.folder import RunFolder
-from mdgen.runs.pictures import as_pixels
+from mdgen.runs.pictures import as_learnt, as_pixels, read_as
 from mdgen.runs.pipeline import load_pipeline
 
 READ_AND_WRITTEN, AUTOENCODED = "read_and_written", "autoencoded"
-
-
-def read_as(run: RunFolder, folder: Path, *, min_images: int = 1, progress=None) -> UserFolders:
-    """Decode a tree with the run's size, channels and colour map, through the run's cache: pictures, as judges see."""
-    data = run.config.data
-    return UserFolders(folder, height=data.height, width=data.width, channels=run.users.channels,
-                       colormap=run.users.colormap or "auto", min_images=min_images, cache_dir=run.path / "cache",
-                       progress=progress)
-
-
-def as_learnt(run: RunFolder, tree: UserFolders) -> UserFolders:
-    """The tree as the run's networks see it: by columns where they learn these."""
-    columns = run.config.data.columns
-    return tree.by_columns(columns, run.path / "cache") if columns else tree
 
 
 @torch.inference_mode()

@@ -22,7 +22,7 @@ from mdgen.losses.perceptual import MIN_SIZE, classifier_distance, find_lpips_we
 from mdgen.models import VAE
 from mdgen.runs.checkpoint import fingerprint
 from mdgen.runs.folder import RunFolder
-from mdgen.runs.reconstruct import as_learnt
+from mdgen.runs.pictures import as_learnt
 from mdgen.training.user_classifier import outputs
 from mdgen.validation.image_sets import read_split
 from mdgen.validation.judges.features import EXTRACTOR, judge_images

@@ -21,7 +21,7 @@ from mdgen.files import digest, write_text
 from mdgen.runs.draw import read_manifest, sample_users
 from mdgen.runs.folder import RunFolder
 from mdgen.runs.lock import only_writer
-from mdgen.runs.reconstruct import as_learnt
+from mdgen.runs.pictures import as_learnt
 from mdgen.training.log import duration
 from mdgen.training.stages.dry_run import stage_tasks, step_seconds
 from mdgen.training.stages.run_stages import train_stages

@@ -13,7 +13,7 @@ from mdgen.data.windows import separate, windows_of
 from mdgen.errors import RequestError
 from mdgen.runs.draw import MANIFEST, read_manifest
 from mdgen.runs.folder import RunFolder, listing
-from mdgen.runs.reconstruct import read_as
+from mdgen.runs.pictures import read_as
 
 
 class ImageSet(NamedTuple):

@@ -9,8 +9,8 @@ from mdgen.data.source_files import FileFormat
 from mdgen.files import digest
 from mdgen.runs.checkpoint import fingerprint
 from mdgen.runs.folder import RunFolder
+from mdgen.runs.pictures import as_learnt
 from mdgen.runs.pipeline import load_pipeline
-from mdgen.runs.reconstruct import as_learnt
 from mdgen.validation.cache import Cache
 from mdgen.validation.judges.own_files import autoencoded, own_files, rewritten, sizes_for
 
