@@ -42,8 +42,8 @@ class Row:
     format: str = ""   # `FileFormat.name`; of an older version, which had one format alone, none
 
 
-def plan(users, per_user: int, seed: int, sampling: SamplingConfig, hashes: dict, guide_hashes=("", ""),
-         files: FileFormat = FileFormat("PNG", 64, 64)) -> list[Row]:
+def plan(users, per_user: int, seed: int, sampling: SamplingConfig, hashes: dict, guide_hashes,
+         files: FileFormat) -> list[Row]:
     """All images asked for, user by user; a row depends on its user and index alone, not on its neighbours.
 
     hashes: of the weights that generate each user; guide_hashes: of the networks in Guides; files: what is written.
