@@ -18,9 +18,10 @@ from mdgen.data.image_axes import find_axes
 from mdgen.data.image_io import EXTENSIONS, grid, write_png
 from mdgen.data.source_files import FileFormat
 from mdgen.errors import RequestError
-from mdgen.files import named_seed, refuse_file, whole_file, write_text
+from mdgen.files import digest, named_seed, refuse_file, whole_file, write_text
 from mdgen.runs.enrolled import enrolled_names, with_enrolled
 from mdgen.runs.folder import RunFolder
+from mdgen.runs.levels import LevelMap
 from mdgen.runs.pictures import as_intensity, as_pixels
 from mdgen.runs.pipeline import load_pipeline
 
@@ -42,20 +43,22 @@ class Row:
     format: str = ""   # `FileFormat.name`; of an older version, which had one format alone, none
 
 
-def plan(users, per_user: int, seed: int, sampling: SamplingConfig, hashes: dict, guide_hashes,
+def plan(users, per_user: int, seed: int, sampler: str, sampling: SamplingConfig, hashes: dict,
          files: FileFormat) -> list[Row]:
     """All images asked for, user by user; a row depends on its user and index alone, not on its neighbours.
 
-    hashes: of the weights that generate each user; guide_hashes: of the networks in Guides; files: what is written.
+    sampler: its name; hashes: of the weights that generate each user; files: what is written.
     """
-    sampler = sampler_name(sampling, guide_hashes)
     return [Row(f"{user}/{user}_{index:05d}{files.suffix}", user, named_seed(seed, user, index), sampler,
                 sampling.steps, sampling.cfg_scale, hashes[user], files.name)
             for user in users for index in range(per_user)]
 
 
-def sampler_name(sampling: SamplingConfig, guide_hashes=("", "")) -> str:
-    """The sampler with whatever else changes its images, such as "dpm autoguidance 1.4 0f3a within 0-0.8"."""
+def sampler_name(sampling: SamplingConfig, guide_hashes=("", ""), levels: LevelMap | None = None) -> str:
+    """The sampler with whatever else changes its images, such as "dpm autoguidance 1.4 0f3a within 0-0.8".
+
+    guide_hashes: of the networks in Guides; levels: what images end with.
+    """
     sampling, (weak, classifier) = sampling.canonical, guide_hashes
     low, high = sampling.cfg_interval
     parts = [sampling.sampler,
@@ -63,7 +66,8 @@ def sampler_name(sampling: SamplingConfig, guide_hashes=("", "")) -> str:
              sampling.spacing if sampling.spacing != "trailing" else "",
              f"autoguidance {sampling.autoguidance_scale:g} {weak}" if sampling.autoguidance_scale != 1.0 else "",
              f"classifier {sampling.classifier_scale:g} {classifier}" if sampling.classifier_scale else "",
-             f"within {low:g}-{high:g}" if (low, high) != (0, 1) else ""]
+             f"within {low:g}-{high:g}" if (low, high) != (0, 1) else "",
+             f"levels {digest(levels.knots)}" if levels else ""]
     return " ".join(part for part in parts if part)
 
 
@@ -159,7 +163,8 @@ def sample_users(run: RunFolder, folder: Path, *, per_user: int, users: list[str
     range_db = dynamic_range_db(run) if files and files.kind == "NPY" else None
     pipeline, index, hashes = with_enrolled(load_pipeline(run, device, weights, stage), names)
     files = files or run.file_format
-    rows = plan(names, per_user, seed, run.config.sampling, hashes, pipeline.guide_hashes, files)
+    sampler = sampler_name(run.config.sampling, pipeline.guide_hashes, pipeline.levels)
+    rows = plan(names, per_user, seed, sampler, run.config.sampling, hashes, files)
     complete = reconcile(folder, rows, overwrite)
     for row in complete:
         (folder / row.file).parent.mkdir(parents=True, exist_ok=True)

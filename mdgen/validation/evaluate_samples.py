@@ -34,6 +34,7 @@ from mdgen.validation.judges.identity_basis import identity_basis
 from mdgen.validation.judges.inception_features import inception_features
 from mdgen.validation.judges.siamese import embed, train_siamese
 from mdgen.validation.judges.trust import trust_in_classifier, trust_in_files, trust_in_verification
+from mdgen.validation.judges.usefulness import VERSION as STUDY_VERSION
 from mdgen.validation.judges.usefulness import usefulness
 from mdgen.validation.judges.user_classifier import recognition, train_judge
 from mdgen.validation.metrics.diversity import user_diversity
@@ -207,7 +208,7 @@ def study(judged, config, hashes: dict, cache: Cache, device, progress) -> dict 
     settings = {"steps": config.evaluation.usefulness_steps, "seeds": config.evaluation.usefulness_seeds}
     if not settings["seeds"]:
         return None
-    return cache.values("usefulness", digest(hashes, settings), lambda: usefulness(
+    return cache.values("usefulness", digest(hashes, settings, STUDY_VERSION), lambda: usefulness(
         *judged, int(judged[0].users.max()) + 1, **settings, device=device,
         progress=progress("train identification models", "model")))
 

@@ -86,12 +86,15 @@ def with_perceptual(config: Config, output_dir: Path, lpips_weights: Path | None
 
 
 def train_stages(run: RunFolder, split: Split, stages: str, device) -> None:
-    """Train (or resume) the stages that a key of STAGES names; "all" ends with the joint one if the run says so, and
-    with the levels of generated images."""
+    """Train (or resume) the stages that a key of STAGES names; "all" ends with the joint one if the run says so.
+
+    After the last stage that a run trains come the levels of its generated images.
+    """
     joint = (train_joint,) if stages == "all" and run.config.joint.in_all else ()
     for train_stage in STAGES[stages] + joint:
         train_stage(run, split, device)
-    if stages == "all" and run.users.channels == "intensity":
+    last = "joint" if run.config.joint.in_all else "diffusion"
+    if stages in ("all", "joint", last) and run.users.channels == "intensity":
         fit_levels(run, split, device)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from mdgen.errors import RequestError
 from mdgen.validation.judges.features import JudgedSet
-from mdgen.validation.judges.usefulness import block, check_sets, epochs, feasible, usefulness
+from mdgen.validation.judges.usefulness import block, check_sets, epochs, feasible, shrunk, usefulness
 
 WIDTHS = (2, 5, 9)   # of each user's stripe, whose place drifts in the course of a recording
 
@@ -128,3 +128,13 @@ def test_a_user_without_real_images_is_refused(sets):
     lacking = judged_set(training.images[:60], training.users[:60])
     with pytest.raises(RequestError, match="user number 2 has no training image"):
         judge(lacking, held_out, generated)
+
+
+def test_large_images_are_averaged_once_to_what_the_classifiers_look_at():
+    rng = np.random.default_rng(0)
+    judged = judged_set(rng.integers(0, 256, (3, 1, 128, 192), dtype=np.uint8), np.arange(3))
+    means = judged.images.reshape(3, 1, 64, 2, 64, 3).astype(float).mean(axis=(3, 5))
+    found = shrunk(judged).images
+    assert found.dtype == np.uint8 and abs(found - means).max() < 0.51
+    small = judged_set(found, judged.users)
+    assert shrunk(small) is small

@@ -1,0 +1,71 @@
+"""What a lossy file adds of its own is no level of a walk."""
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.ndimage import zoom
+
+from mdgen.config.presets import preset
+from mdgen.config.resolution import at_resolution
+from mdgen.data.colormap import to_color, to_levels
+from mdgen.data.source_files import FileFormat
+from mdgen.data.splits import Split
+from mdgen.data.user_folders import UserFolders
+from mdgen.runs.folder import RunFolder, Users
+from mdgen.runs.pictures import as_pixels
+from mdgen.training.stages.levels import ringing, to_floor
+
+SIZE = 64
+
+
+def walks(root, suffix, **options):
+    """Speckle from level 32 up over an exact floor, of which half of the pixels are; its share of the floor."""
+    rng, floors = np.random.default_rng(0), []
+    rows, columns = np.mgrid[:SIZE, :SIZE] / SIZE
+    for user in ("a", "b"):
+        (root / user).mkdir()
+        for index in range(8):
+            level = zoom(rng.gamma(2.0, 0.2, (SIZE, SIZE // 4)), (1, 4), order=1).clip(32 / 255, 1)
+            level[abs(rows - 0.5 - 0.2 * np.sin(2 * np.pi * (columns + rng.random()))) > 0.25] = 0
+            floors.append(np.mean(level == 0))
+            Image.fromarray(to_color(level)).save(root / user / f"{index}{suffix}", **options)
+    return np.mean(floors)
+
+
+def opened(root):
+    config = at_resolution(preset("small"), SIZE, SIZE)
+    config = replace(config, data=replace(config.data, gap=0))
+    folders = UserFolders(root, height=SIZE, width=SIZE, channels="intensity", colormap="jet")
+    split = Split.of(folders, config.data)
+    users = Users(folders.users, str(root), folders.channels, folders.colormap,
+                  files=FileFormat.of_most(folders.paths).to_values())
+    return RunFolder(root, config, users), split
+
+
+def floor_share(run, images):
+    """Of the files that such images become, read by Pillow."""
+    form = run.file_format
+    files = [form.encode(pixels) for pixels in as_pixels(run, images, form.height, form.width)]
+    return np.mean([to_levels(np.asarray(Image.open(io.BytesIO(file)).convert("RGB"))) == 0 for file in files])
+
+
+def test_levels_that_jpeg_adds_go_to_the_floor_before_a_file_is_written_again(tmp_path):
+    walks(tmp_path, ".jpg", quality=75, subsampling=2)
+    run, split = opened(tmp_path)
+    images = split.train_images(np.arange(len(split.train)))
+    found = ringing(run, split, np.arange(len(split.train)))
+    assert 1 <= found <= 12
+    of_files = np.mean(split.folders.pictures[split.train].numpy() == 0)
+    twice, once = floor_share(run, images), floor_share(run, to_floor(images, found))
+    assert twice < of_files - 0.01                                # it rings again, over what rang already
+    assert once == pytest.approx(of_files, abs=(of_files - twice) / 3)
+
+
+def test_files_that_lose_nothing_keep_every_level(tmp_path):
+    share = walks(tmp_path, ".png")
+    run, split = opened(tmp_path)
+    assert ringing(run, split, np.arange(4)) == 0
+    assert floor_share(run, split.train_images(np.arange(len(split.train)))) == pytest.approx(share, abs=0.02)
