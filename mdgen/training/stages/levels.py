@@ -15,8 +15,7 @@ from mdgen.runs.pictures import as_pixels
 from mdgen.runs.pipeline import load_pipeline
 
 IMAGES = 48   # generated to fit it, at least
-LOSSY = "JPEG", "WEBP"
-RINGING = 0, 1, 2, 3, 4, 6, 9, 12   # levels up to which a lossy file may show what no image holds
+RINGING = 0, 1, 2, 3, 4, 5, 6, 9, 12   # levels up to which a lossy file may show what no image holds
 
 
 def fit_levels(run: RunFolder, split: Split, device) -> None:
@@ -30,11 +29,26 @@ def fit_levels(run: RunFolder, split: Split, device) -> None:
         generated = torch.cat([pipeline.generate(torch.tensor([user for user, _ in batch], device=device),
                                                  [seed for _, seed in batch]).cpu() for batch in batches])
         rows = torch.linspace(0, len(split.train) - 1, min(len(split.train), 4 * len(wanted))).long()
-        real = to_floor(split.train_images(rows), ringing(run, split, rows[::4]))
-        levels = LevelMap.fit(pipeline.weights_hash, generated.numpy(), real.numpy())
+        knots = best_map(run, generated, split.train_images(rows), split.folders.pictures[split.train[rows]].numpy())
         if distributed.is_main():
-            write_levels(run.path, levels)
+            write_levels(run.path, LevelMap(pipeline.weights_hash, knots))
     distributed.barrier()
+
+
+def best_map(run: RunFolder, generated, real, pictures) -> tuple:
+    """Knots of the LevelMap after which generated images, once they are files of the run's format, read like real ones.
+
+    generated, real: [N, 1, H, W] in [-1, 1] as networks see them; pictures: the levels of the real files, uint8.
+    JPEG rings about every echo, at levels that a generator learns as if they were there; its own files then ring a
+    second time. So the target is the real images with their lowest levels at the floor: with as many as are best.
+    """
+    wanted = cumulated(pictures)
+
+    def distance(knots):
+        return np.abs(cumulated(as_read(run, LevelMap("", knots)(generated))) - wanted).sum()
+
+    return min((LevelMap.fit("", generated.numpy(), to_floor(real, level).numpy()).knots for level in RINGING),
+               key=distance)
 
 
 def to_floor(images, level: int):
@@ -42,26 +56,12 @@ def to_floor(images, level: int):
     return torch.where(to_uint8(images) <= level, -1.0, images)
 
 
-def ringing(run: RunFolder, split: Split, rows) -> int:
-    """The level up to which the run's files show their compression, and not the walk.
-
-    JPEG rings about every echo, at levels that a generator learns as if they were there; its own files then ring a
-    second time. So training images (rows of the split) are written again as files, with ever higher levels at the
-    floor, and the one whose files read most like the originals is taken. It is 0 for files that lose nothing.
-    """
-    form, config = run.file_format, run.config.data
-    settings = {"height": config.height, "width": config.width, "channels": run.users.channels,
-                "colormap": run.users.colormap}
-    if run.users.channels == "rgb" or form.kind not in LOSSY:
-        return 0
-    images, wanted = split.train_images(rows), cumulated(split.folders.pictures[split.train[rows]].numpy())
-
-    def distance(level):
-        files = [io.BytesIO(form.encode(pixels)) for pixels in
-                 as_pixels(run, to_floor(images, level), form.height, form.width)]
-        return np.abs(cumulated(decode_all(files, settings, None, None)[0]) - wanted).sum()
-
-    return min(RINGING, key=distance)
+def as_read(run: RunFolder, images):
+    """Levels, uint8 [N, 1, H, W], that files of the run's format show of images [N, 1, H, W] of its networks."""
+    form, data = run.file_format, run.config.data
+    files = [io.BytesIO(form.encode(pixels)) for pixels in as_pixels(run, images, form.height, form.width)]
+    return decode_all(files, {"height": data.height, "width": data.width, "channels": run.users.channels,
+                              "colormap": run.users.colormap}, None, None)[0]
 
 
 def cumulated(levels):
