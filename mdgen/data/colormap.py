@@ -16,7 +16,7 @@ __all__ = ["COLORMAPS", "candidates", "color_table", "detect_colormap", "is_grey
            "packed_to_levels", "to_levels"]
 
 MAX_MISFIT = 30.0    # mean RGB distance: jet in JPEG of quality 50 reaches 20
-MAX_MISFIT_TABLE = 8.0   # of images with no more colours than a table has: they were not compressed after painting
+MAX_MISFIT_TABLE = 8.0   # mean over colours that are no more than a table has: nothing was compressed after painting
 MAX_CHROMA = 2.0     # mean (max - min) over R, G, B, of 255, below which an image counts as grey
 ALIKE = 1.3, 0.5     # a map fits about as well as the best up to so many times its misfit and so much more
 THINNED = 24         # pixels of a side at which images are compared with maps
@@ -109,8 +109,8 @@ def detect_colormap(images):
     if grey:   # of bone, the darkest part has next to no chroma
         ranked = [entry for entry in ranked if entry[0].removesuffix("_r") in ("bone", "gray")]
     (best, distance), (_, following) = ranked[0], ranked[2 if ranked[0][0] not in CYCLES else 1]
-    painted = len(np.unique(np.concatenate([image.reshape(-1, 3) for image in thinned]), axis=0)) <= 256
-    if distance > (MAX_MISFIT_TABLE if painted else MAX_MISFIT):
+    colours = np.unique(np.concatenate([image.reshape(-1, 3) for image in thinned]), axis=0)
+    if distance > MAX_MISFIT or (len(colours) <= 256 and misfit(colours[None], best) > MAX_MISFIT_TABLE):
         return None
     if following <= ALIKE[0] * distance + ALIKE[1] and not grey:
         alike = [name for name, other in ranked if other <= ALIKE[0] * distance + ALIKE[1]]
