@@ -17,12 +17,12 @@ from mdgen import commandline
 
 READ = {"mdgen": """
 from mdgen.data.user_folders import UserFolders
-began = time.perf_counter()
+began, used = time.perf_counter(), time.process_time()
 count = len(UserFolders(root, height=size, width=size))
 """, "ImageFolder": """
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
-began = time.perf_counter()
+began, used = time.perf_counter(), time.process_time()
 folder = ImageFolder(root, transform=v2.Compose([v2.Resize((size, size)), v2.PILToTensor()]))
 count = sum(1 for _ in folder)
 """}
@@ -30,7 +30,7 @@ FRAME = """
 import sys, time
 root, size = sys.argv[1], int(sys.argv[2])
 {}
-print(count, time.perf_counter() - began)
+print(count, time.perf_counter() - began, time.process_time() - used)
 """
 
 
@@ -43,25 +43,26 @@ def parser():
     return p
 
 
-def reading(name: str, root: Path, size: int) -> tuple[int, float]:
-    """(images, seconds) of one reading in a process of its own, imports left out."""
+def reading(name: str, root: Path, size: int) -> tuple[int, float, float]:
+    """(images, seconds, seconds of all cores) of one reading in a process of its own, imports left out."""
     done = subprocess.run([sys.executable, "-c", FRAME.format(READ[name]), str(root), str(size)], check=True,
                           capture_output=True, text=True)
-    count, seconds = done.stdout.split()
-    return int(count), float(seconds)
+    count, seconds, used = done.stdout.split()
+    return int(count), float(seconds), float(used)
 
 
 def main(argv) -> int:
     args = parser().parse_args(argv)
-    found = {name: [reading(name, args.data_dir, args.size) for _ in (0,)] for name in READ}   # disk and bytecode
-    found = {name: [] for name in found}
-    for _ in range(args.repeats):
+    found = {name: [] for name in READ}
+    for repeat in range(args.repeats + 1):
         for name in READ:
-            found[name].append(reading(name, args.data_dir, args.size))
-    medians = {name: statistics.median(seconds for _, seconds in rows) for name, rows in found.items()}
-    for name, rows in found.items():
-        print(f"{name:>12}: {rows[0][0]} images in {medians[name]:.2f} s, the least {min(s for _, s in rows):.2f}")
-    print(f"mdgen takes {medians['mdgen'] / medians['ImageFolder']:.2f} times as long")
+            row = reading(name, args.data_dir, args.size)
+            if repeat:   # the first time for the disk
+                found[name].append(row)
+    medians = {name: [statistics.median(column) for column in zip(*rows)] for name, rows in found.items()}
+    for name, (count, seconds, used) in medians.items():
+        print(f"{name:>12}: {count} images in {seconds:.2f} s, {used:.2f} s of all cores together")
+    print(f"mdgen takes {medians['mdgen'][1] / medians['ImageFolder'][1]:.2f} times as long")
     return 0
 
 
