@@ -3,8 +3,8 @@
     python benchmarks/reading.py data/train --size 256
 
 Both read the same files, one after the other, --repeats times, so that a machine that slows down slows down both. mdgen
-decodes to intensity without its cache, in one thread per core; ImageFolder is read by one loop. A process of its own for
-each reading: what the first finds out about colours is not there for the second. Prints medians and their ratio.
+decodes to intensity without its cache, in one thread per core; ImageFolder is read by one loop. A process of its own
+for each reading: what the first finds out about colours is not there for the second. Prints medians and their ratio.
 """
 
 import argparse
