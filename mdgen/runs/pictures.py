@@ -16,8 +16,8 @@ def read_as(run: RunFolder, folder: Path, *, min_images: int = 1, progress=None)
     """Decode a tree with the run's size, channels and colour map, through the run's cache: pictures, as judges see."""
     data = run.config.data
     return UserFolders(folder, height=data.height, width=data.width, channels=run.users.channels,
-                       colormap=run.users.colormap or "auto", min_images=min_images, cache_dir=run.path / "cache",
-                       progress=progress)
+                       colormap=run.users.colormap or "auto", depth=run.depth, min_images=min_images,
+                       cache_dir=run.path / "cache", progress=progress)
 
 
 def as_learnt(run: RunFolder, tree: UserFolders) -> UserFolders:
