@@ -1,5 +1,10 @@
+import itertools
+import shutil
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from mdgen.config import DataConfig
 from mdgen.data.splits import Split
@@ -66,6 +71,43 @@ def test_the_split_of_a_tree_reads_its_windows(listed):
     apart = [(file, recording, 10 * first, 10 * first + 99) for file, recording, first, _ in rows]
     split = Split.of(write(apart), DataConfig(height=8, width=8))   # nothing is shared: nothing is dropped
     assert (split.train.tolist(), split.validation.tolist()) == ([*range(10), *range(12, 22)], [10, 11, 22, 23])
+
+
+@pytest.fixture(scope="module")
+def days(tmp_path_factory):
+    """Two users of 20 images on each of three days, 20 to 59 of 0 to 119."""
+    root = tmp_path_factory.mktemp("days")
+    for user, day, k in itertools.product((0, 1), (1, 2, 3), range(20)):
+        path = root / f"ID_{user}" / f"day{day}" / f"{k}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((8, 8), 60 * user + 20 * (day - 1) + k, dtype=np.uint8)).save(path)
+    return UserFolders(root, height=8, width=8)
+
+
+@pytest.mark.parametrize("settings, held_out", [
+    ({}, [17, 18, 19, 37, 38, 39, 57, 58, 59]), ({"gap": 0}, [17, 18, 19, 37, 38, 39, 57, 58, 59]),
+    ({"held_out": "recording"}, range(40, 60)), ({"held_out": "recording", "validation_fraction": 0.6}, range(20, 60)),
+    ({"held_out_names": ("day2",)}, range(20, 40)),
+    ({"held_out_names": ("*/day1", "day3")}, [*range(20), *range(40, 60)]), ({"held_out": "end"}, range(53, 60))])
+def test_held_out_images_of_a_tree(days, settings, held_out):
+    split = Split.of(days, DataConfig(height=8, width=8, **settings))
+    held_out = [*held_out]
+    shown = days.images[split.validation, 0, 0, 0]
+    assert shown.tolist() == [*held_out, *(60 + level for level in held_out)]
+    gap = 0 if {"held_out_names", "recording"} & {*settings, settings.get("held_out")} else settings.get("gap", 4)
+    left_out = {level - back for level in held_out for back in range(1, gap + 1)}
+    assert split.train[split.train_users == 0].tolist() == sorted({*range(60)} - {*held_out} - left_out)
+
+
+def test_windows_of_a_tree_are_listed_by_their_paths_below_it(days, tmp_path):
+    root = shutil.copytree(days.root, tmp_path / "tree")
+    rows = [f"{path.relative_to(days.root).as_posix()},{path.parts[-3]}/night,{10 * k},{10 * k + 14}"
+            for k, path in enumerate(days.paths)]
+    (root / "windows.csv").write_text("\n".join(["file,recording,first_sample,last_sample", *rows]))
+    split = Split.of(UserFolders(root, height=8, width=8), DataConfig(height=8, width=8))
+    assert split.recordings.names == ["ID_0/night", "ID_1/night"]   # whatever folders the files lie in
+    train = split.train[split.train_users == 0].tolist()
+    assert train == [*range(52)] and split.validation[0] == 53      # the one before shares samples
 
 
 def test_windows_that_cannot_be_read_or_lack_an_image_are_refused(listed):
