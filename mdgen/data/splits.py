@@ -42,6 +42,13 @@ class Split:
             parts = split_blocks(folders.labels, fractions, config.gap, windows, users, known.of)
         return Split(folders, *parts, config.gap)
 
+    @property
+    def summary(self) -> str:
+        """How many images and recordings there are, as words."""
+        left_out = len(self.folders) - len(self.train) - len(self.validation)
+        return (f"{len(self.train)} training and {len(self.validation)} validation images of "
+                f"{len(self.recordings.names)} recordings, {left_out} between them left out")
+
     @functools.cached_property
     def recordings(self) -> Recordings:
         """Those of all images of the tree."""
