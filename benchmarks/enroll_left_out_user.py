@@ -32,12 +32,13 @@ def parser():
     return p
 
 
-def link(folder: Path, targets) -> Path:
-    """A folder with links to the targets."""
-    folder.mkdir(parents=True, exist_ok=True)
+def link(folder: Path, targets, root: Path) -> Path:
+    """A folder with links to the targets, by their paths below root."""
     for target in targets:
-        if not (folder / target.name).is_symlink():
-            (folder / target.name).symlink_to(target.resolve())
+        place = folder / target.relative_to(root)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if not place.is_symlink():
+            place.symlink_to(target.resolve())
     return folder
 
 
@@ -49,7 +50,7 @@ def train_without(user: str, everybody, config, folder: Path, device):
     root = everybody.folders.root
     rest = [root / name for name in everybody.folders.users if name != user]
     windows = [path for path in (root / WINDOWS_FILE,) if path.exists()]
-    run, split = open_run(config, link(folder / "data", rest + windows), folder / "run")
+    run, split = open_run(config, link(folder / "data", rest + windows, root), folder / "run")
     train_stages(run, split, "all", device)
     return run
 
@@ -63,7 +64,7 @@ def judge_left_out(user: str, everybody, judges, held_out, args, config, device)
     folder, place = args.output_dir / user, everybody.folders.users.index(user)
     run = train_without(user, everybody, config, folder, device)
     own = everybody.train[everybody.train_users == place][:args.images]
-    images = link(folder / "images", [everybody.folders.paths[row] for row in own])
+    images = link(folder / "images", [everybody.folders.paths[row] for row in own], everybody.folders.root / user)
     enroll(run, images, user, run.config.enroll_training, device)
     other = run.users.names[place % len(run.users.names)]
     sample_users(run, folder / "samples", per_user=args.samples, users=[user, other], device=device)

@@ -202,8 +202,8 @@ def train(args, device):
     with only_writer(output_dir):
         run, split = open_run(config, data_dir, output_dir, args.num_users, args.lpips_weights)
         if distributed.is_main():
-            print(f"{run.path}: {len(run.users.names)} users, {len(split.train)} training and {len(split.validation)} "
-                  f"validation images ({run.users.channels}{f', {run.users.colormap}' if run.users.colormap else ''}), "
+            print(f"{run.path}: {len(run.users.names)} users, {split.summary} "
+                  f"({run.users.channels}{f', {run.users.colormap}' if run.users.colormap else ''}), "
                   f"preset {config.preset}, device {device}", flush=True)
         try:
             train_stages(run, split, args.stage, device)

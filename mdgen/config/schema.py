@@ -38,7 +38,8 @@ class DataConfig:
     validation_fraction: float = setting(0.12, 0, 1)   # of every user's images, the last ones in file order
     columns: int = setting(0, 0)                    # room for so many, where files were enlarged along time; 0: pixels
     gap: int = setting(4, 0)                        # images dropped between training and validation: windows overlap
-
+    held_out: str = setting("block", among=("block", "recording", "end"))   # end of each, whole; end of the last alone
+    held_out_names: tuple[str, ...] = ()            # recordings held out whole, such as day2 or */day2; () by held_out
 
     @property
     def network_width(self) -> int:

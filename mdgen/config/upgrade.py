@@ -33,6 +33,8 @@ def upgrade(values):
         return values   # whoever builds it says what is wrong
     values = json.loads(json.dumps(values))
     version = values.pop("version", 1)
+    if isinstance(values.get("data"), dict):
+        values["data"].setdefault("held_out", "end")   # which version 2 began with, too, without a name for it
     if type(version) is not int or not 1 <= version <= VERSION:
         raise RequestError(f"version is {version!r}; expected up to {VERSION}, which this mdgen knows; install the "
                            "mdgen that wrote it")

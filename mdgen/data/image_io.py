@@ -178,7 +178,8 @@ def _resize(image, height, width):
 
 def cached(folder, root, paths, settings, decode):
     """decode()'s result, from `folder` if nothing has changed since it was stored there."""
-    stats = [(path.parent.name, path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+    stats = [(path.parent.relative_to(root).as_posix(), path.name, found.st_size, found.st_mtime_ns)
+             for path in paths for found in (path.stat(),)]
     key = digest([CACHE_FORMAT, settings, stats])
     index = folder / f"images_{digest([str(root.resolve()), settings])}.json"
     data = index.with_suffix(".npy")

@@ -1,92 +1,15 @@
-"""A split that does not leak: contiguous blocks of every user's images, and its two parts as batches."""
+"""A tree's images in two parts that do not leak, and these parts as batches."""
 
 import functools
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from mdgen.config import DataConfig
+from mdgen.data.held_out import split_blocks, split_ends, split_named, split_recordings
 from mdgen.data.user_folders import UserFolders
-from mdgen.data.windows import WINDOWS_FILE, overlapping, read_windows, windows_of
-from mdgen.errors import RequestError
+from mdgen.data.windows import Recordings, recordings_of
 from mdgen.files import digest
-
-
-def block_sizes(count: int, fractions=(0.85, 0.15), gap: int = 4):
-    """Sizes of contiguous parts of count images, and the gap between them: (list of int, int).
-
-    Every part has at least one image. The gap is as asked unless a part would be empty; then it shrinks as
-    far as it must. Raises RequestError if count is less than the number of parts.
-    """
-    parts = len(fractions)
-    if parts < 1 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6 or gap < 0:
-        raise RequestError(f"a split into {tuple(fractions)} with gap {gap} is not possible; fractions must "
-                           "be above 0 and sum to 1, and the gap 0 or more")
-    if count < parts:
-        raise RequestError(f"{count} images cannot be split into {parts} parts; add images")
-    if parts > 1:
-        gap = min(gap, (count - parts) // (parts - 1))
-    spare = count - gap * (parts - 1) - parts  # after one image for each part
-    ends = np.rint(np.cumsum(fractions) * spare).astype(int)
-    return (np.diff(ends, prepend=0) + 1).tolist(), gap
-
-
-def split_blocks(labels, fractions=(0.85, 0.15), gap: int = 4, windows=None, names=None):
-    """Leak-free split of windows in recording order: a list of int64 index tensors, one per fraction.
-
-    Neighbouring windows of a recording overlap, so each user's images, in the order in which labels [N] holds
-    them, are cut into contiguous blocks with `gap` images dropped in between. Every user is in every part;
-    a user with too few images for the gap gets a smaller one (see `block_sizes`).
-    windows: what is known of the overlap, int64 [N, 3] rows (recording, first sample, last sample). Then the
-    blocks are contiguous in that order, and beyond the gap as many images are dropped as it takes that no two
-    parts share a sample. names: the users', for messages. Raises RequestError naming a user whose images do
-    not give every part one.
-    """
-    labels = np.asarray(labels)
-    parts = [[] for _ in fractions]
-    for user in np.unique(labels):
-        places, name = np.flatnonzero(labels == user), names[user] if names else user
-        if len(places) < len(fractions):
-            raise RequestError(f"user {name} has {len(places)} image{'s' if len(places) > 1 else ''}, but a split into "
-                               f"{len(fractions)} parts needs one for each; add images or leave the user out")
-        blocks = (contiguous(places, fractions, gap) if windows is None else
-                  disjoint(places, fractions, gap, windows, name))
-        for part, block in zip(parts, blocks, strict=True):
-            part.append(block)
-    parts = [np.concatenate([*part, np.empty(0, np.int64)]) for part in parts]
-    if windows is not None and any(mask.any() for mask in shared(parts, windows)):
-        raise RequestError(f"{WINDOWS_FILE} lists one recording under several users, so that their windows share "
-                           "samples; give every recording one user")
-    return [torch.from_numpy(part) for part in parts]
-
-
-def contiguous(places, fractions, gap):
-    """places [n] cut into blocks with the gap between them: a list of int64 arrays."""
-    sizes, dropped = block_sizes(len(places), fractions, gap)
-    starts = np.cumsum([0] + [size + dropped for size in sizes[:-1]])
-    return [places[start:start + size] for start, size in zip(starts, sizes, strict=True)]
-
-
-def disjoint(places, fractions, gap, windows, name):
-    """As `contiguous`, in the order of windows [N, 3], without what an earlier block shares with a later one.
-
-    Where that leaves a block empty, a wider gap makes the later blocks smaller, down to one image each.
-    """
-    places = places[np.lexsort(windows[places].T[::-1])]
-    for wider in range(gap, max(gap + 1, len(places))):
-        blocks = contiguous(places, fractions, wider)
-        blocks = [block[~mask] for block, mask in zip(blocks, shared(blocks, windows), strict=True)]
-        if all(map(len, blocks)):
-            return blocks
-    raise RequestError(f"user {name} has {len(places)} windows, but all of them share samples, so that no two can be "
-                       "in different parts; record for longer, or cut with less overlap")
-
-
-def shared(parts, windows):
-    """For every part (indices into windows [N, 3]) a bool array: what shares a sample with any later part."""
-    return [overlapping(windows[part], windows[np.concatenate([part[:0], *parts[i + 1:]])])
-            for i, part in enumerate(parts)]
 
 
 def digests(images) -> list[str]:
@@ -96,8 +19,8 @@ def digests(images) -> list[str]:
 
 @dataclass(frozen=True)
 class Split:
-    """Indices into one decoded tree. Windows of one recording overlap, so the parts are contiguous blocks; where
-    the tree has a windows.csv, no two parts share a sample of a recording."""
+    """Indices into one decoded tree. Windows of one recording overlap, so the parts are contiguous blocks of it, or
+    whole recordings; where the tree has a windows.csv, no two parts share a sample."""
 
     folders: UserFolders
     train: torch.Tensor        # [N] int64
@@ -106,15 +29,35 @@ class Split:
 
     @staticmethod
     def of(folders: UserFolders, config: DataConfig) -> "Split":
-        share = config.validation_fraction
-        windows = read_windows(folders.root, folders.paths)
-        parts = split_blocks(folders.labels, (1.0 - share, share), config.gap, windows, folders.users)
+        """Split as config.held_out_names and config.held_out say; RequestError where a user would lack a part."""
+        known, share, users = recordings_of(folders, config.gap), config.validation_fraction, folders.users
+        fractions, windows = (1.0 - share, share), known.windows if known.listed else None
+        if config.held_out_names:
+            parts = split_named(folders.labels, known, config.held_out_names, users)
+        elif config.held_out == "recording":
+            parts = split_recordings(folders.labels, fractions, known.of, users)
+        elif config.held_out == "end":
+            parts = split_ends(folders.labels, fractions, config.gap, windows, users)
+        else:
+            parts = split_blocks(folders.labels, fractions, config.gap, windows, users, known.of)
         return Split(folders, *parts, config.gap)
 
+    @property
+    def summary(self) -> str:
+        """How many images and recordings there are, as words."""
+        left_out = len(self.folders) - len(self.train) - len(self.validation)
+        return (f"{len(self.train)} training and {len(self.validation)} validation images of "
+                f"{len(self.recordings.names)} recordings, {left_out} between them left out")
+
     @functools.cached_property
+    def recordings(self) -> Recordings:
+        """Those of all images of the tree."""
+        return recordings_of(self.folders, self.gap)
+
+    @property
     def windows(self):
-        """Windows of all images of the tree, [N, 3]: see `windows_of`."""
-        return windows_of(self.folders, self.gap)
+        """Windows of all images of the tree, [N, 3]."""
+        return self.recordings.windows
 
     def train_images(self, indices):
         """indices: [B] int64 into the training part -> [B, C, H, W] float32 in [-1, 1]."""

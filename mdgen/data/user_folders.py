@@ -1,9 +1,11 @@
 """A folder of images per user -> one dataset in memory.
 
-    root/ID_1/*.png|jpg|tif|bmp|webp, root/ID_2/..., ...        the folder's name is the label
+    root/ID_1/*.png|jpg|tif|bmp|webp, root/ID_2/day1/slow/*.png, ...        the outermost folder's name is the label
 
-Users and files stand in natural order (ID_2 before ID_10). Hidden files, loose files beside the user folders,
-other file types and folders inside a user folder are left alone.
+Below a user's folder there may be any tree: every image in it is the user's, and the path of its folder names the
+recording. Users, recordings and files stand in natural order (ID_2 before ID_10), a folder's own images before those
+of the folders in it. Hidden files and folders, __MACOSX, loose files beside the user folders and other file types are
+left alone.
 """
 
 import copy
@@ -21,6 +23,9 @@ from mdgen.data.image_io import DEPTHS, EXTENSIONS, cached, decode_all, shown, t
 from mdgen.errors import RequestError
 
 MAX_NAME_BYTES = 200   # file systems allow 255, and "<user>_00000.png.part" must fit
+ARCHIVE_RESIDUE = "__MACOSX"
+PARTS = ("train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval", "evaluation")
+PERSON = re.compile(r"(id|users?|persons?|people|subjects?|participants?|volunteers?)[ _-]*\d+", re.IGNORECASE)
 
 
 class UserFolders(torch.utils.data.Dataset):
@@ -82,7 +87,7 @@ class UserFolders(torch.utils.data.Dataset):
 
 def read_folder(folder: str | Path, *, height: int, width: int, channels: str, colormap: str, depth: int | None = None,
                 progress=None):
-    """All images of one person's folder in natural order, uint8 [N, C, H, W]; settings and errors as of UserFolders."""
+    """All images of one person's tree in natural order, uint8 [N, C, H, W]; settings and errors as of UserFolders."""
     settings = _checked(height=height, width=width, channels=channels, colormap=colormap, depth=depth)
     pixels, *_ = decode_all(_images_of(Path(folder), 1), settings, None, progress)
     return torch.from_numpy(pixels)
@@ -108,7 +113,7 @@ def list_users(root: Path, users=None, min_images: int = 2, min_users: int = 2) 
         state = "is not a folder" if root.exists() else "does not exist"
         raise RequestError(f"data folder {shown(root)} {state}; {expected}. Point --data-dir at it.")
     entries = sorted(entries_of(root), key=lambda entry: natural_key(entry.name))
-    names = [entry.name for entry in entries if entry.is_dir() and entry.name != "__MACOSX"]
+    names = [entry.name for entry in entries if _is_folder(entry)]
     if not names:
         loose = sum(_is_image(entry) for entry in entries)
         state = "holds no user folders" if entries else "is empty"
@@ -119,8 +124,11 @@ def list_users(root: Path, users=None, min_images: int = 2, min_users: int = 2) 
     check_names(names)
     folders = {name: _images_of(root / name, min_images) for name in names}
     if len(names) < min_users:
+        inner = _inner_folders(root / names[0], folders[names[0]])
+        remedy = (f", or, if {_span(inner)} in it are the users, point --data-dir at {shown(root / names[0])}"
+                  if inner else "")
         raise RequestError(f"data folder {shown(root)} gives one user ({names[0]}), but at least 2 are "
-                           "needed to tell users apart; add a folder per user")
+                           f"needed to tell users apart; add a folder per user{remedy}")
     return folders
 
 
@@ -153,17 +161,50 @@ def check_names(names):
 
 
 def _images_of(folder, min_images):
-    entries = entries_of(folder)
-    files = sorted((entry.name for entry in entries if _is_image(entry)), key=natural_key)
+    files = files_below(folder)
     if not files:
-        inner = sorted((entry.name for entry in entries if entry.is_dir()), key=natural_key)
-        remedy = (f"it holds folders ({_span(inner)}): if those are the users, point --data-dir at it"
-                  if inner else "fill or remove it")
-        raise RequestError(f"user folder {shown(folder)} holds no images ({', '.join(EXTENSIONS)}); {remedy}")
+        raise RequestError(f"user folder {shown(folder)} holds no images ({', '.join(EXTENSIONS)}), nor do folders in "
+                           "it; fill or remove it")
+    _refuse_set_of_users(folder, files)
     if len(files) < min_images:
         raise RequestError(f"user folder {shown(folder)} has {_count(len(files))}, but at least {min_images} "
                            "are needed to split into training and validation; add images or remove it")
-    return [folder / name for name in files]
+    return files
+
+
+def files_below(folder: Path, around=()) -> list[Path]:
+    """All images of a tree: those of a folder, then those of the folders in it, each in natural order.
+
+    around: what tells the folders apart that it lies in. RequestError for a link to one of them.
+    """
+    entries = sorted(entries_of(folder), key=lambda entry: natural_key(entry.name))
+    found = folder.stat()
+    here = found.st_dev, found.st_ino
+    if here in around:
+        raise RequestError(f"folder {shown(folder)} is a link to a folder that it lies in, so that its images would be "
+                           "read without end; remove the link")
+    files = [folder / entry.name for entry in entries if _is_image(entry)]
+    for entry in entries:
+        if _is_folder(entry):
+            files += files_below(folder / entry.name, (*around, here))
+    return files
+
+
+def _inner_folders(folder, files):
+    """Names of the folders in a folder that lead to files; none where it holds files itself."""
+    if any(path.parent == folder for path in files):
+        return []
+    return list(dict.fromkeys(path.relative_to(folder).parts[0] for path in files))
+
+
+def _refuse_set_of_users(folder, files):
+    """A folder of folders of persons would pass for a person with these as recordings: data/train/ID_1/*.png."""
+    inner = _inner_folders(folder, files)
+    if inner and folder.name.casefold() in PARTS or (
+            len(inner) > 1 and all(map(PERSON.fullmatch, inner)) and not PERSON.fullmatch(folder.name)):
+        raise RequestError(f"user folder {shown(folder)} holds no images itself but folders ({_span(inner)}), as a set "
+                           "of users does; if those are the users, point --data-dir at it, or put them outermost "
+                           f"({shown(inner[0])}/{shown(folder.name)}); if it is one user, rename it and them")
 
 
 def entries_of(folder):
@@ -173,6 +214,10 @@ def entries_of(folder):
     except OSError as error:
         raise RequestError(f"folder {shown(folder)} cannot be read ({error.strerror}); "
                            "check its permissions") from None
+
+
+def _is_folder(entry):
+    return entry.is_dir() and entry.name != ARCHIVE_RESIDUE
 
 
 def _is_image(entry):

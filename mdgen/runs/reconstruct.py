@@ -19,11 +19,12 @@ READ_AND_WRITTEN, AUTOENCODED = "read_and_written", "autoencoded"
 def reconstruct(run: RunFolder, source: Path, output: Path, files: FileFormat, *, device="cpu",
                 stage: str | None = None, progress: Callable[[int, int], None] | None = None,
                 reading=None) -> int:
-    """Write output/read_and_written/<user>/<name> and output/autoencoded/<user>/<name>; returns how many images.
+    """Write output/read_and_written/<path> and output/autoencoded/<path>; returns how many images.
 
-    source: user folders, which need not be the run's users. read_and_written: the ceiling of any generator of this
-    size. autoencoded: the posterior's mean, decoded by the weights that `stage` names (`load_pipeline`). The source is
-    read in the run's size, channels and colour map. Raises RequestError where output exists and is not empty.
+    source: user folders, which need not be the run's users. path: that of a file below it. read_and_written: the
+    ceiling of any generator of this size. autoencoded: the posterior's mean, decoded by the weights that `stage` names
+    (`load_pipeline`). The source is read in the run's size, channels and colour map. Raises RequestError where output
+    exists and is not empty.
     """
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise RequestError(f"--output-dir {output} is not empty; give a new folder")
@@ -38,7 +39,7 @@ def reconstruct(run: RunFolder, source: Path, output: Path, files: FileFormat, *
         decoded = vae.decode(means).clamp(-1.0, 1.0).cpu()
         for kind, shown in (READ_AND_WRITTEN, images), (AUTOENCODED, decoded):
             for row, picture in zip(rows.tolist(), as_pixels(run, shown, files.height, files.width)):
-                path = output / kind / tree.users[tree.labels[row]] / (tree.paths[row].stem + files.suffix)
+                path = output / kind / tree.paths[row].relative_to(tree.root).with_suffix(files.suffix)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 files.write(path, picture)
         if progress:

@@ -23,6 +23,7 @@ from mdgen.validation.comparisons.intervals import METHODS, distance_intervals, 
 from mdgen.validation.comparisons.memorization import originality
 from mdgen.validation.comparisons.own_files import in_own_files
 from mdgen.validation.comparisons.physics import physics
+from mdgen.validation.comparisons.recordings import split_figures
 from mdgen.validation.comparisons.statistical_tests import SIMPLE, user_tests
 from mdgen.validation.comparisons.two_sample import two_sample
 from mdgen.validation.honest_usefulness import read_honest
@@ -131,6 +132,7 @@ def all_figures(evidence: Evidence, device, progress) -> dict:
         judges.classifier, *judged, axes=axes, device=device, measures=dict(zip(SETS, (f.measures for f in facts))))))
     found["own_files"] = in_own_files(run, parts, cache, device, progress("judge the files", "model"))
     found["judges"]["files"] = trust_in_files(found["own_files"], num_users)
+    found["split"] = split_figures(run, parts, held_out, cache, device, progress("judge recordings", "model"))
     found["usefulness"] = study(judged, run.config, hashes, cache, device, progress)
     return found
 
@@ -204,13 +206,17 @@ def judge_sets(training: JudgedSet, held_out: JudgedSet, generated: JudgedSet, n
 
 
 def study(judged, config, hashes: dict, cache: Cache, device, progress) -> dict | None:
-    """`usefulness`, once for these images and settings; None where no seeds are asked for."""
+    """`usefulness`, once for these images and settings; None where no seeds are asked for. In the line of all images
+    "of_users" has how many the users have, the fewest and the most."""
     settings = {"steps": config.evaluation.usefulness_steps, "seeds": config.evaluation.usefulness_seeds}
     if not settings["seeds"]:
         return None
-    return cache.values("usefulness", digest(hashes, settings, STUDY_VERSION), lambda: usefulness(
+    found = cache.values("usefulness", digest(hashes, settings, STUDY_VERSION), lambda: usefulness(
         *judged, int(judged[0].users.max()) + 1, **settings, device=device,
         progress=progress("train identification models", "model")))
+    counts = np.unique(judged[0].users, return_counts=True)[1]
+    return found | {"curve": [line | ({"of_users": [int(counts.min()), int(counts.max())]} if line["all"] else {})
+                              for line in found["curve"]]}
 
 
 def add_inception(results: dict, model, resize: str, evidence: Evidence, device, progress) -> None:

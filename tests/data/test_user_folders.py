@@ -9,7 +9,7 @@ from PIL import Image
 
 from mdgen.data import image_io
 from mdgen.data.colormap import to_color
-from mdgen.data.user_folders import UserFolders, expect_users, natural_key
+from mdgen.data.user_folders import UserFolders, expect_users, natural_key, read_folder
 from mdgen.errors import RequestError, RunError
 
 GAIT10 = Path(os.environ.get("MDGEN_GAIT10", Path(__file__).parents[3] / "shared/data/gait10"))
@@ -146,7 +146,7 @@ def test_auto_takes_intensity_only_if_the_colours_are_a_known_map(tmp_path):
 def test_what_is_no_image_of_a_user_is_left_alone(tmp_path):
     root = tree(tmp_path)
     for name in (".hidden/1.png", "__MACOSX/ID_1/._0.png", "loose.png", "ID_1/.hidden.png", "ID_1/notes.txt",
-                 "ID_1/old.png/x.png"):
+                 "ID_1/.thumbs/1.png", "ID_1/__MACOSX/1.png", "ID_1/day1/.DS_Store", "ID_1/day1/_notes.md"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(b"no image")
     assert len(UserFolders(root)) == 9
@@ -170,6 +170,60 @@ def test_progress_counts_every_image(tmp_path):
     assert calls == [(k, 9) for k in range(1, 10)]
 
 
+# --- trees below a user ---
+
+def test_every_image_below_a_user_is_the_user_s_in_order_of_recordings(tmp_path):
+    names = ["ann/9.png", "ann/10.png", "ann/day1/1.png", "ann/day2/2.png", "ann/day2/10.png", "ann/day2/run/1.png",
+             "ann/day10/1.jpg", "bo/walk/slow/1.png", "bo/walk/slow/2.png", "bo/walk.png/1.png"]
+    for level, name in enumerate(names):
+        write(tmp_path / name, np.full((4, 4), 20 * level, dtype=np.uint8))
+    data = UserFolders(tmp_path, height=4, width=4)
+    assert [path.relative_to(tmp_path).as_posix() for path in data.paths] == names
+    assert (data.users, data.labels.tolist()) == (["ann", "bo"], [0] * 7 + [1] * 3)
+    assert (data.images[:, 0, 0, 0].int() - 20 * torch.arange(10)).abs().max() <= 2   # .jpg may round
+    assert len(read_folder(tmp_path / "ann", height=4, width=4, channels="intensity", colormap="jet")) == 7
+
+
+def test_the_cache_knows_files_by_their_whole_paths(tmp_path):
+    """A folder that is renamed changes the order; no file changes its name, folder, size or time."""
+    root, cache = tree(tmp_path / "data"), tmp_path / "cache"
+    for trial, level in ("a", 3), ("b", 4):
+        path = root / "ID_1" / trial / "day1" / "1.png"
+        write(path, np.full((4, 4), level, dtype=np.uint8))
+        os.utime(path, ns=(10**18, 10**18))
+    assert len({path.stat().st_size for path in root.glob("ID_1/*/day1/1.png")}) == 1
+    assert UserFolders(root, height=4, width=4, cache_dir=cache).images[[3, 4], 0, 0, 0].tolist() == [3, 4]
+    (root / "ID_1" / "a").rename(root / "ID_1" / "c")
+    assert UserFolders(root, height=4, width=4, cache_dir=cache).images[[3, 4], 0, 0, 0].tolist() == [4, 3]
+
+
+def test_a_set_of_users_is_not_taken_for_a_user(tmp_path):
+    for part in "train", "val":
+        tree(tmp_path / "parts" / part, users=["ann", "bo"])
+    line = refusal(tmp_path / "parts")
+    assert "parts/train holds no images itself but folders (ann, bo)" in line and "point --data-dir at it" in line
+    for day in "day1", "day2":
+        tree(tmp_path / "days" / day)
+    assert "ID_1 … ID_10" in refusal(tmp_path / "days") and "outermost (ID_1/day1)" in refusal(tmp_path / "days")
+    tree(tmp_path / "one" / "walks", users=["ann", "bo"])
+    line = refusal(tmp_path / "one")
+    assert "gives one user (walks)" in line and "if ann, bo in it are the users, point --data-dir at" in line
+    for user in "ID_1", "test":
+        tree(tmp_path / "fine" / user, users=["1", "2"])
+    write(tmp_path / "fine" / "test" / "1.png", levels(0))   # who has images of their own is somebody
+    assert len(UserFolders(tmp_path / "fine")) == 13
+
+
+def test_a_link_to_a_folder_around_it_is_refused_and_others_are_followed(tmp_path):
+    root = tree(tmp_path / "data")
+    tree(tmp_path / "elsewhere", users=["day2"])
+    (root / "ID_2" / "day2").symlink_to(tmp_path / "elsewhere" / "day2")
+    assert len(UserFolders(root)) == 12
+    (root / "ID_1" / "day1").mkdir()
+    (root / "ID_1" / "day1" / "up").symlink_to(root / "ID_1")
+    assert "ID_1/day1/up is a link to a folder that it lies in" in refusal(root)
+
+
 # --- what is refused ---
 
 def test_folders_that_cannot_be_used_are_named(tmp_path):
@@ -186,8 +240,8 @@ def test_folders_that_cannot_be_used_are_named(tmp_path):
     (tree(tmp_path / "bare") / "ID_3").mkdir()
     assert "ID_3 holds no images" in refusal(tmp_path / "bare")
     tree(tmp_path / "nested" / "train")
-    assert "nested/train holds no images" in refusal(tmp_path / "nested")
-    assert "ID_1 … ID_10" in refusal(tmp_path / "nested")
+    (tmp_path / "bare" / "ID_3" / "empty").mkdir()
+    assert "ID_3 holds no images" in refusal(tmp_path / "bare")
 
 
 def test_names_that_file_systems_confuse_are_refused(tmp_path):

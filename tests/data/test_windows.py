@@ -1,11 +1,23 @@
 """Which windows share samples, against brute force, and blocks and units on recordings known by construction."""
 
 import itertools
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
-from mdgen.data.windows import blocks, independent, resampling_units, separate, sharing, window_places
+from mdgen.data.windows import (
+    blocks,
+    independent,
+    recordings_of,
+    resampling_units,
+    separate,
+    sharing,
+    window_places,
+    windows_of,
+)
 
 
 def share(a, b):
@@ -40,6 +52,38 @@ def test_places_in_a_folder_stand_for_windows_as_the_gap_of_the_split_says():
     alone = window_places(labels, 0)                               # the demo's images: recordings of their own
     assert independent(alone).tolist() == list(range(15)) and (sharing(alone, alone) == np.eye(15, dtype=bool)).all()
     assert (separate(15) == alone).all() and len(independent(separate(0))) == 0
+
+
+def tree(*names):
+    """A decoded tree of files by their paths below its root; the first folder is the user."""
+    users = list(dict.fromkeys(name.split("/")[0] for name in names))
+    return SimpleNamespace(root=Path("data"), paths=[Path("data", name) for name in names],
+                           labels=torch.tensor([users.index(name.split("/")[0]) for name in names]))
+
+
+DAYS = tree("ann/1.png", "ann/2.png", "ann/day1/1.png", "ann/day1/2.png", "bo/day1/fast/1.png", "bo/day1/fast/2.png")
+
+
+@pytest.mark.parametrize("gap", [0, 4])
+def test_images_in_two_folders_are_of_two_recordings_and_share_nothing(gap):
+    found = recordings_of(DAYS, gap)
+    assert found.names == ["ann", "ann/day1", "bo/day1/fast"] and found.of.tolist() == [0, 0, 1, 1, 2, 2]
+    assert found.windows[:, 0].tolist() == [0, 0, 1, 1, 2, 2] and not found.listed
+    together = found.of[:, None] == found.of if gap else np.eye(6, dtype=bool)
+    assert (sharing(found.windows, found.windows) == together).all()
+
+
+@pytest.mark.parametrize("gap", [0, 4])
+def test_a_folder_for_each_user_gives_the_windows_that_it_always_gave(gap):
+    flat = tree("ann/1.png", "ann/2.png", "bo/1.png", "bo/2.png", "bo/3.png")
+    expected = [[user if gap else place, place, place + gap] for place, user in enumerate([0, 0, 1, 1, 1])]
+    assert windows_of(flat, gap).tolist() == expected
+
+
+@pytest.mark.parametrize("gap", [0, 4])
+def test_folders_are_what_is_resampled(gap):
+    four = tree(*(f"{user}/day{day}/{k}.png" for user in ("ann", "bo") for day in (1, 2) for k in range(3)))
+    assert resampling_units(windows_of(four, gap), four.labels.numpy()).tolist() == np.repeat(range(4), 3).tolist()
 
 
 def test_a_block_holds_what_shares_samples_with_its_first():

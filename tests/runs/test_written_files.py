@@ -1,6 +1,8 @@
 """Files as the sources are, arrays, and real files through the same writer."""
 
+import itertools
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -122,6 +124,13 @@ def test_real_files_go_through_reader_writer_and_autoencoder(tiny_run, tiny_data
         assert not np.array_equal(real, decoded)
         intensities = [to_intensity(image, "jet") for image in (real, decoded)]
         assert np.corrcoef(*(i.ravel() for i in intensities))[0, 1] > 0.9
+    days = tmp_path / "days"
+    for user, day in itertools.product(("ID_1", "ID_2"), ("day1", "day2")):   # files of one name stay apart
+        (days / user / day).mkdir(parents=True)
+        shutil.copy(tiny_data / user / f"w{day[-1]}.png", days / user / day / "w.png")
+    assert run_script("sample.py", tiny_run, "--reconstruct", days, "--output-dir", tmp_path / "d").status == 0
+    assert all(np.array_equal(np.asarray(Image.open(path)), np.asarray(Image.open(
+        tmp_path / "d" / "read_and_written" / path.relative_to(days)))) for path in days.glob("*/*/*.png"))
     again = run_script("sample.py", tiny_run, "--reconstruct", tiny_data, "--output-dir", out)
     assert again.status == 2 and "is not empty" in again.err
     assert run_script("sample.py", tiny_run, "--reconstruct", tiny_data).status == 2

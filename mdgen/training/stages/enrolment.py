@@ -24,7 +24,7 @@ from mdgen.errors import RequestError
 from mdgen.files import named_seed
 from mdgen.models.unet import UNetWithExtraUsers
 from mdgen.runs.enrolled import Enrolment, check_new_name, enrolment_folder
-from mdgen.runs.folder import RunFolder
+from mdgen.runs.folder import RunFolder, listing
 from mdgen.runs.pipeline import GenerationPipeline, load_pipeline
 from mdgen.training.gradient_checkpointing import checkpoint_blocks
 from mdgen.training.loop import Task, train
@@ -93,6 +93,9 @@ def enroll(run: RunFolder, images_dir: Path, name: str | None, training: Trainin
     name = name or Path(images_dir).resolve().name
     check_new_name(run, name)
     data, folder = run.config.data, enrolment_folder(run, name)
+    if known := [user for user in run.users.names if (Path(images_dir) / user).is_dir()]:
+        raise RequestError(f"{images_dir} has folders of {listing(known)}, whom the run knows; give --images the "
+                           "folder of one person")
     pixels = read_folder(images_dir, height=data.height, width=data.width, channels=run.users.channels,
                          colormap=run.users.colormap or "auto", depth=run.depth)
     if len(pixels) < MIN_IMAGES:

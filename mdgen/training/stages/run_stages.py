@@ -65,7 +65,7 @@ def open_run(config: Config, data_dir: Path | None, output_dir: Path, num_users:
         raise RequestError("diffusion_training.snapshot_at is 0, so that there will be no early checkpoint for "
                            "autoguidance; set it to 0.2, or sampling.autoguidance_scale to 1")
     make_schedule(config.diffusion)   # refuses noise levels that float32 cannot tell apart
-    config = with_perceptual(config, output_dir, lpips_weights)
+    config = with_held_out(with_perceptual(config, output_dir, lpips_weights), output_dir)
     folders = read_users(config, resolve_data_dir(config, data_dir, output_dir), output_dir, num_users)
     split = Split.of(folders, config.data)   # before anything is written: it may refuse the data
     files = FileFormat.of_most(folders.paths)
@@ -83,6 +83,14 @@ def with_perceptual(config: Config, output_dir: Path, lpips_weights: Path | None
     begun = output_dir / "config.json"
     name = read_config(begun).vae.perceptual if begun.is_file() else resolve_perceptual(config.vae, lpips_weights)
     return replace(config, vae=replace(config.vae, perceptual=name))
+
+
+def with_held_out(config: Config, output_dir: Path) -> Config:
+    """The configuration with the held-out images of the run that it continues, if that is of an older version."""
+    begun, data = output_dir / "config.json", config.data
+    if data.held_out != "block" or data.held_out_names or not begun.is_file():
+        return config
+    return replace(config, data=replace(data, held_out="end")) if read_config(begun).data.held_out == "end" else config
 
 
 def train_stages(run: RunFolder, split: Split, stages: str, device) -> None:

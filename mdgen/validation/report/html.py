@@ -38,6 +38,12 @@ def both(part: dict, *keys, digits: int = 2, percent: bool = False, interval: tu
                    look_up(part, side, *interval) if interval else None) for side in SIDES]
 
 
+def real_images(line: dict) -> str:
+    """Real images of every user in a line of a usefulness curve, "5", or "1 to 49" where users have so many."""
+    fewest, most = line.get("of_users") or (line["per_user"],) * 2
+    return str(fewest) if fewest == most else f"{fewest} to {most}"
+
+
 def section(title: str, text: str, *parts: str, wide: bool = False) -> str:
     """A heading, a paragraph and what stands beside it; text and parts: HTML whose texts are already escaped.
 

@@ -3,7 +3,7 @@
 from mdgen.validation.report.exhibits import Exhibits
 from mdgen.validation.report.html import page
 from mdgen.validation.report.pdf import pdf_possible
-from mdgen.validation.report.sections import distribution, evidence, identity, overview, own_files, training
+from mdgen.validation.report.sections import distribution, evidence, held_out, identity, overview, own_files, training
 
 
 def render(results: dict, pictures, couples, exhibits: Exhibits, sets=(None, None, None), colormap=None, axes=None,
@@ -24,6 +24,7 @@ def render(results: dict, pictures, couples, exhibits: Exhibits, sets=(None, Non
         overview.introduction(results), overview.verdict_box(results["verdict"], exhibits),
         overview.cards(results, exhibits),
         overview.users(results, pictures, exhibits),
+        within("split", held_out.held_out, exhibits),
         within("recognition", identity.recognised, exhibits), within("own_files", own_files.judged_files, exhibits),
         where("verification", identity.verified, exhibits),
         identity.identity_basis(results.get("identity_basis"), exhibits),

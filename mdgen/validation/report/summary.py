@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from mdgen.validation.comparisons.distribution import NAMES
 from mdgen.validation.judges.features import EXTRACTOR
-from mdgen.validation.report.html import both, look_up
+from mdgen.validation.report.html import both, look_up, real_images
 from mdgen.validation.report.tables import Number
 
 FEATURES_OF = {EXTRACTOR: "the user classifier's features", "inception": "Inception's features",
@@ -33,6 +33,10 @@ def summary(results: dict) -> str:
                  f"{count['training']} real training"
                  + (f"; distance at N = {distance['n']}" if distance else "")
                  + (" (small: read it only beside its floor)" if distance.get("small_n") else ""))
+    if both_kinds := look_up(results, "split", "both"):
+        lines.append("real held-out images, small classifiers: " + ", ".join(
+            f"{Number(look_up(both_kinds, kind, 'accuracy', 'mean'))} by data.held_out={kind}"
+            for kind in ("block", "recording")) + f"; here {results['split']['kind']}")
     found = results["verdict"]
     lines += ["", f"verdict: {found.get('words') or found['overall']}"]
     lines += [f"  {row['status']:<13} {row['name']} {Number(row['value'], '.3f', interval=row.get('interval'))}, "
@@ -140,7 +144,7 @@ def usefulness_lines(honest: dict | None, study: dict | None) -> list:
     if not found or not found.get("curve"):
         return []
     few = found["curve"][0]
-    return [SummaryLine(f"identification from {few['per_user']} real images each",
+    return [SummaryLine(f"identification from {real_images(few)} real images each",
                         *(Number(look_up(few, arm, "mean"), percent=True) for arm in ("both", "real")),
                         "Accuracy on held-out images of a classifier trained on so few real images of every user, "
                         f"with and without generated ones. {told}", beside="without generated images")]

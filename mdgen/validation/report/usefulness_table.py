@@ -1,6 +1,6 @@
 """What generated images add to identification, as lines for a terminal: the honest curve first."""
 
-from mdgen.validation.report.html import number
+from mdgen.validation.report.html import number, real_images
 
 ARMS = {"real": "real alone", "both": "real + generated", "gain": "gain"}
 
@@ -17,7 +17,7 @@ def study_lines(study: dict) -> list[str]:
     """The result of `usefulness`, the report's curve."""
     return [*heading(study, "the report's generator, which has seen all training images"),
             columns("real images", *ARMS.values()),
-            *(columns(f"all ({row['per_user']})" if row["all"] else row["per_user"], *means(row))
+            *(columns(f"all ({real_images(row)})" if row["all"] else row["per_user"], *means(row))
               for row in study["curve"]),
             columns("none", "", number(study["tstr"]["mean"]), "")]
 

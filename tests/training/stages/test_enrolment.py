@@ -192,6 +192,10 @@ def test_images_of_an_earlier_enrolment_are_not_mixed_with_those_of_a_later(join
     assert len(read_manifest(tmp_path / "s")) == 1
 
 
+def a_whole_data_folder(folder):
+    (folder / "ID_2").mkdir()
+
+
 def one_image(folder):
     for path in sorted(folder.iterdir())[1:]:
         path.unlink()
@@ -202,6 +206,7 @@ def one_image(folder):
     (None, "a/b", ["no name for a folder"]), (one_image, None, ["has 1 image", "at least 2"]),
     (lambda folder: (folder / "w1.png").write_text("mine"), None, ["1 of 6 images cannot be used", "w1.png"]),
     (shutil.rmtree, None, ["cannot be read"]),
+    (a_whole_data_folder, None, ["has folders of ID_2, whom the run knows", "the folder of one person"]),
     (lambda folder: [path.unlink() for path in folder.iterdir()], None, ["holds no images"]),
 ])
 def test_what_cannot_be_enrolled_is_refused_and_leaves_no_trace(trained, newcomer, tmp_path, contents, change, name,

@@ -1,7 +1,7 @@
 """Sections about use and origin: what generated images add to a classifier, and how the run was trained."""
 
 from mdgen.validation.report.charts import Chart, Series
-from mdgen.validation.report.html import look_up, number, section, side_by_side
+from mdgen.validation.report.html import look_up, number, real_images, section, side_by_side
 from mdgen.validation.report.tables import Number, Table
 from mdgen.validation.report.training_curves import last_held_out, training_charts
 
@@ -47,7 +47,7 @@ def usefulness(study: dict | None, exhibits, after_honest: bool) -> str:
     if not study:
         return ""
     lines = study["curve"]
-    rows = [[f"all ({line['per_user']})" if line["all"] else str(line["per_user"]),
+    rows = [[f"all ({real_images(line)})" if line["all"] else str(line["per_user"]),
              arm(line, "real"), arm(line, "both"), arm(line, "gain", "+.2f")] for line in lines]
     return section(f"{QUESTION} A generator that has seen all" if after_honest else QUESTION,
                    "A classifier is trained on a few real images of every user, without and with all generated images, "
