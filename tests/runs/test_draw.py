@@ -1,4 +1,5 @@
 import csv
+import re
 import shutil
 from dataclasses import replace
 
@@ -58,7 +59,8 @@ def test_the_manifest_lists_every_image_and_how_to_draw_it_again(first, run):
     for row in rows:
         name, index = row["file"].removesuffix(".png").split("/")[1].rsplit("_", 1)
         assert row["user"] == name and int(row["seed"]) == named_seed(0, name, int(index))
-        assert (row["sampler"], int(row["steps"]), float(row["guidance"])) == ("dpm", 6, 3.0)
+        assert re.fullmatch("dpm levels [0-9a-f]{16}", row["sampler"])
+        assert (int(row["steps"]), float(row["guidance"])) == (6, 3.0)
     assert len({row["run"] for row in rows}) == 1 and len(rows[0]["run"]) == 16
     assert [row["user"] for row in rows[::3]] == ["ID_1", "ID_2", "ID_10"]
 
@@ -143,7 +145,8 @@ def test_a_smaller_request_restores_what_the_manifest_promises(drawn, run):
 def test_other_settings_are_refused_unless_overwrite(drawn, run, contents, changes, options):
     before = contents(drawn)
     message = refusal(lambda: draw(with_sampling(run, **changes), drawn, **options))
-    assert "9 images generated with dpm, 6 steps, guidance 3.0" in message and "--overwrite" in message
+    assert re.search("9 images generated with dpm levels [0-9a-f]{16}, 6 steps, guidance 3.0", message)
+    assert "--overwrite" in message
     assert contents(drawn) == before
 
 
