@@ -202,5 +202,7 @@ def test_users_are_written_as_plain_json(trained, tiny_data):
     digests = users.pop("training_images")
     assert users == {"names": ["ID_1", "ID_2", "ID_10"], "data_dir": str(tiny_data.resolve()),
                      "channels": "intensity", "colormap": "jet",
-                     "files": {"kind": "PNG", "height": 32, "width": 32, "mode": "RGB", "tables": [], "subsampling": 0}}
+                     "files": {"kind": "PNG", "height": 32, "width": 32, "mode": "RGB", "tables": [],
+                               "subsampling": 0, "depth": 16,
+                               "lossless": True}}
     assert len(digests) == len(set(digests)) == 18   # 6 of 12 per user: 4 fall into the gap, 2 are held out
