@@ -35,6 +35,7 @@ class DataConfig:
     validation_fraction: float = setting(0.12, 0, 1)   # of every user's images, the last ones in file order
     columns: int = setting(0, 0)                    # room for so many, where files were enlarged along time; 0: pixels
     gap: int = setting(4, 0)                        # images dropped between training and validation: windows overlap
+    crop: tuple[int, ...] = setting((), 0)          # pixels cut from every file: left, top, right, bottom; () none
 
 
     @property
