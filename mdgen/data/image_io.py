@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from PIL import Image
 from torch.nn import functional as F
-from torchvision.utils import make_grid
 
 from mdgen.data.colormap import COLORMAPS, color_table, detect_colormap, is_grey, to_levels
 from mdgen.errors import RequestError, RunError
@@ -33,11 +32,12 @@ def decode_all(paths, settings, workers, progress):
     """(uint8 [N, C, H, W], channels, colormap), with one error for all images that cannot be read."""
     with warnings.catch_warnings(), ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)   # MAX_PIXELS refuses them in one line
-        channels, colormap = _resolve(pool, paths, settings["channels"], settings["colormap"])
+        crop = settings.get("crop", ())
+        channels, colormap = _resolve(pool, paths, settings["channels"], settings["colormap"], crop)
         size = settings["height"], settings["width"]
         pixels = np.empty((len(paths), 3 if channels == "rgb" else 1, *size), dtype=np.uint8)
         failed = []
-        decode = partial(_decode, size, channels, colormap)
+        decode = partial(_decode, size, channels, colormap, crop)
         for i, image in enumerate(pool.map(partial(_attempt, decode), paths)):
             if isinstance(image, RequestError):
                 failed.append(image)
@@ -51,11 +51,11 @@ def decode_all(paths, settings, workers, progress):
     return pixels, channels, colormap
 
 
-def _resolve(pool, paths, channels, colormap):
+def _resolve(pool, paths, channels, colormap, crop):
     """Replace "auto" by what a sample of the images shows."""
     if colormap == "auto":
         sample = [paths[i] for i in np.linspace(0, len(paths) - 1, DETECTION_SAMPLES).astype(int)]
-        images = pool.map(partial(_attempt, _read), dict.fromkeys(sample))
+        images = pool.map(partial(_attempt, partial(_read, crop=crop)), dict.fromkeys(sample))
         images = [image for image in images if isinstance(image, Image.Image)]
         readable = [np.asarray(image.convert("RGB"))[::2, ::2] for image in images]
         colormap = detect_colormap(readable) if readable else "gray"  # decoding reports what cannot be read
@@ -65,9 +65,9 @@ def _resolve(pool, paths, channels, colormap):
     return ("rgb" if colormap is None else "intensity") if channels == "auto" else channels, colormap
 
 
-def _decode(size, channels, colormap, path):
+def _decode(size, channels, colormap, crop, path):
     """One file as uint8 [C, H, W]."""
-    image = _read(path, floor=(0, 0, 0) if colormap is None else tuple(color_table(colormap)[0].tolist()))
+    image = _read(path, floor=(0, 0, 0) if colormap is None else tuple(color_table(colormap)[0].tolist()), crop=crop)
     if channels == "rgb":
         return np.asarray(_resize(image.convert("RGB"), *size)).transpose(2, 0, 1)
     if image.mode == "RGB":
@@ -77,12 +77,12 @@ def _decode(size, channels, colormap, path):
     return np.asarray(_resize(image, *size))[None]
 
 
-def _read(path, floor=(0, 0, 0)):
+def _read(path, floor=(0, 0, 0), crop=()):
     """A file as a PIL image of mode L or RGB, on the colour floor. RequestError names it and the cause."""
     try:
         with Image.open(path, formats=tuple(FORMATS)) as image:
             if image.width * image.height <= MAX_PIXELS:
-                return _plain(image, floor)
+                return cut(_plain(image, floor), crop)
             reason = f"{image.width}x{image.height} pixels, more than {MAX_PIXELS // 10**6} million"
     except Image.DecompressionBombError:
         reason = f"more than {MAX_PIXELS // 10**6} million pixels"
@@ -91,6 +91,16 @@ def _read(path, floor=(0, 0, 0)):
     except Exception as error:  # decoders raise whatever a broken file leads them to
         reason = " ".join(str(error).split()) or type(error).__name__
     raise RequestError(f"{shown(path)} ({reason})")
+
+
+def cut(image, crop):
+    """A PIL image without pixels (left, top, right, bottom); crop () cuts none. ValueError where none would be left."""
+    if not crop:
+        return image
+    left, top, right, bottom = crop
+    if left + right >= image.width or top + bottom >= image.height:
+        raise ValueError(f"{image.height}x{image.width} pixels, of which data.crop={list(crop)} leaves none")
+    return image.crop((left, top, image.width - right, image.height - bottom))
 
 
 def _attempt(task, path):
@@ -188,6 +198,8 @@ def write_png(path: Path, pixels) -> None:
 
 def grid(pixels, columns: int, magnify: int = 2):
     """uint8 [N, H, W, 3] -> one picture uint8 [H', W', 3], row by row, separated by thin white lines."""
+    from torchvision.utils import make_grid   # seconds to load, which reading does not need
+
     cells = torch.from_numpy(pixels).movedim(-1, 1)
     cells = cells.repeat_interleave(magnify, dim=2).repeat_interleave(magnify, dim=3)
     return make_grid(cells, nrow=columns, padding=2, pad_value=255).movedim(0, -1).numpy()

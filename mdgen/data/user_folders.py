@@ -34,6 +34,7 @@ class UserFolders(torch.utils.data.Dataset):
     (box), enlarging interpolates linearly, which cannot leave the range. Grey images (L, 1, LA, RGB without
     chroma, 16 bit with 65535 as full scale) are intensities already. What is transparent is the floor.
     channels: "intensity", "rgb", or "auto": intensity if the colour map is known or detected, else rgb.
+    crop: pixels cut from every file before anything else (left, top, right, bottom); () none.
     users: only these folder names. min_images: the fewest images that a user may have.
     cache_dir: keeps the decoded images until a file or a setting changes. workers: threads, by default one
     per core. progress: called as progress(done, total) after every image.
@@ -41,10 +42,10 @@ class UserFolders(torch.utils.data.Dataset):
     """
 
     def __init__(self, root: str | Path, *, height: int = 64, width: int = 64, channels: str = "intensity",
-                 colormap: str = "auto", users: list[str] | None = None, min_images: int = 2,
+                 colormap: str = "auto", crop: tuple = (), users: list[str] | None = None, min_images: int = 2,
                  cache_dir: str | Path | None = None, workers: int | None = None, progress=None):
-        settings = _checked(height=height, width=width, channels=channels, colormap=colormap)
-        self.root = Path(root)
+        settings = _checked(height=height, width=width, channels=channels, colormap=colormap, crop=crop)
+        self.root, self.crop = Path(root), crop
         folders = list_users(self.root, users, min_images)
         self.users = list(folders)
         self.paths = [path for files in folders.values() for path in files]
@@ -79,9 +80,10 @@ class UserFolders(torch.utils.data.Dataset):
         return to_floats(self.images[indices])
 
 
-def read_folder(folder: str | Path, *, height: int, width: int, channels: str, colormap: str, progress=None):
+def read_folder(folder: str | Path, *, height: int, width: int, channels: str, colormap: str, crop: tuple = (),
+                progress=None):
     """All images of one person's folder in natural order, uint8 [N, C, H, W]; settings and errors as of UserFolders."""
-    settings = _checked(height=height, width=width, channels=channels, colormap=colormap)
+    settings = _checked(height=height, width=width, channels=channels, colormap=colormap, crop=crop)
     pixels, *_ = decode_all(_images_of(Path(folder), 1), settings, None, progress)
     return torch.from_numpy(pixels)
 

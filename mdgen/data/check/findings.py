@@ -1,7 +1,6 @@
 """What the check of a data folder says: a list of findings, each in one line with its cure."""
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 DECISION, NOTE = "needs a decision", "note"
 
@@ -21,18 +20,10 @@ class Finding:
     def line(self) -> str:
         return f"{self.text}. Cure: {self.cure}"
 
-    def to_values(self) -> dict:
-        return asdict(self)
-
 
 def to_decide(findings) -> list:
     """Those that need a decision."""
     return [finding for finding in findings if finding.level == DECISION]
-
-
-def from_json(text: str) -> list:
-    """Findings of a list of `Finding.to_values` as JSON; ValueError or TypeError for anything else."""
-    return [Finding(**values) for values in json.loads(text)]
 
 
 def listed(names, most: int = 4) -> str:

@@ -23,10 +23,10 @@ def find(survey: Survey, channels: str = "auto") -> list:
     return [finding for finding in found if finding]
 
 
-def common_crop(survey: Survey):
-    """The crop (left, top, right, bottom) that all users' frames ask for; () where there is none, None where they
-    ask for different ones."""
-    crops = np.array([crop or (0, 0, 0, 0) for crop in survey.crops.values()])
+def common_crop(crops: dict):
+    """The crop (left, top, right, bottom) that all users' frames {user: crop} ask for; () where there is none, None where
+    they ask for different ones."""
+    crops = np.array([crop or (0, 0, 0, 0) for crop in crops.values()])
     if np.ptp(crops, axis=0).max() > SLACK:
         return None
     most = tuple(int(side) for side in crops.max(axis=0))
@@ -37,7 +37,7 @@ def frames(survey: Survey):
     framed = [row for row, one in enumerate(survey.looks) if one.framed]
     if not framed:
         return None
-    crop, whose = common_crop(survey), listed(survey.names(framed))
+    crop, whose = common_crop(survey.crops), listed(survey.names(framed))
     counts = {"images": len(framed), "crops": {user: list(crop) for user, crop in survey.crops.items()}}
     if crop is None:
         return Finding("frames", DECISION, f"{images(len(framed))} of {len(survey.looks)} have the same pixels around "

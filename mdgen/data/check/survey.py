@@ -124,27 +124,24 @@ def spaced(items, most: int) -> list:
 
 
 def whole(path: Path, crop=()):
-    """A file's colours, uint8 [H, W, 3], without a crop; None where it cannot be read, or holds no more than that."""
+    """A file's colours, uint8 [H, W, 3], without a crop; None where it cannot be read."""
     try:
-        pixels = cropped(np.asarray(_read(path).convert("RGB")), crop)
+        return np.asarray(_read(path, crop=crop).convert("RGB"))
     except RequestError:
         return None
-    return pixels if pixels.size else None
 
 
 def look(job):
     """A Look at (path, crop, Frame or None, colormap); one line where the file cannot be read."""
     path, crop, frame, colormap = job
     try:
-        image = _read(path)
+        image = _read(path, crop=crop)
     except RequestError as error:
         return str(error)
-    form, values = FileFormat.of_file(path), cropped(np.asarray(image), crop)
+    form, values = FileFormat.of_file(path), np.asarray(image)
     framed = frame is not None and frame.surrounds(np.broadcast_to(values[..., None], (*values.shape, 3))
                                                    if values.ndim == 2 else values)
     inside = np.ascontiguousarray(cropped(values, frame.crop) if framed else values)
-    if not inside.size:
-        return f"{path} (no pixel is left by the crop {list(crop)})"
     colours = sampled(inside, THUMB)
     if inside.ndim == 2:
         colours = np.repeat(colours[..., None], 3, axis=-1)
