@@ -33,7 +33,7 @@ def judge_data(args, command: str) -> int:
 
 
 def warn_of_data(data_dir: Path, data, cache_dir: Path | None, *, strict: bool) -> None:
-    """Print what needs a decision before training; RequestError instead where strict. cache_dir keeps what was found."""
+    """Print what needs a decision before training; RequestError instead where strict. cache_dir keeps the findings."""
     from mdgen import distributed
     from mdgen.data.check.check import check_cached
     from mdgen.data.check.findings import to_decide
@@ -51,7 +51,7 @@ def warn_of_data(data_dir: Path, data, cache_dir: Path | None, *, strict: bool) 
 
 
 def with_crop(assignments: list, data_dir: Path | None, begun: Path) -> list:
-    """`--set` assignments with numbers for data.crop=auto: those that the run was begun with, else what the files show."""
+    """`--set` assignments with numbers for data.crop=auto: those that the run was begun with, else what files show."""
     if AUTO not in (text.replace(" ", "") for text in assignments):
         return assignments
     from mdgen.data.check.check import find_crop

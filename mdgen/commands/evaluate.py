@@ -1,4 +1,4 @@
-"""Judge a run and its generated images: `python evaluate.py samples RUN`; or data before: `python evaluate.py data DIR`.
+"""Judge a run and its generated images: `python evaluate.py samples RUN`.
 
 samples writes RUN/report/index.html, report.json and contact_sheet.png, and prints the verdict and the figures with
 their floors and ceilings. vae judges the autoencoder on its own, check whether the parts of a run fit together, sweep
@@ -44,7 +44,8 @@ EXAMPLES = """examples:
 def parser():
     p = commandline.Parser(description=__doc__, epilog=EXAMPLES)
     p.add_argument("task", choices=list(FLAGS), metavar="|".join(FLAGS))
-    p.add_argument("run", type=Path, nargs="?", metavar="RUN", help="the output folder of train.py; of data: DIR, a folder of users")
+    p.add_argument("run", type=Path, nargs="?", metavar="RUN",
+                   help="the output folder of train.py; of data: a folder of users")
     p.add_argument("--model-dir", type=Path, help="the same as RUN, for old command lines")
     p.add_argument("--real", type=Path, metavar="DIR", help="real user folders (default: those the run was trained on)")
     p.add_argument("--held-out", type=Path, metavar="DIR",

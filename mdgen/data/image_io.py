@@ -198,7 +198,7 @@ def write_png(path: Path, pixels) -> None:
 
 def grid(pixels, columns: int, magnify: int = 2):
     """uint8 [N, H, W, 3] -> one picture uint8 [H', W', 3], row by row, separated by thin white lines."""
-    from torchvision.utils import make_grid   # seconds to load, which reading does not need
+    from torchvision.utils import make_grid  # seconds to load, which reading does not need
 
     cells = torch.from_numpy(pixels).movedim(-1, 1)
     cells = cells.repeat_interleave(magnify, dim=2).repeat_interleave(magnify, dim=3)

@@ -75,8 +75,8 @@ class FileFormat:
         most = Counter(form for form in found if (form.height, form.width) == (height, width)).most_common(1)[0][0]
         left, top, right, bottom = crop or (0, 0, 0, 0)
         if left + right >= width or top + bottom >= height:
-            raise RequestError(f"data.crop is {list(crop)}, which leaves nothing of files of {height} x {width} pixels; "
-                               "expected pixels to cut at the left, top, right and bottom")
+            raise RequestError(f"data.crop is {list(crop)}, which leaves nothing of files of {height} x {width} "
+                               "pixels; expected pixels to cut at the left, top, right and bottom")
         return replace(most, height=height - top - bottom, width=width - left - right)
 
     @staticmethod

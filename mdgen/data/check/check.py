@@ -64,6 +64,6 @@ def find_crop(root: Path) -> tuple:
         frames = find_frames(list_users(Path(root), min_images=1, min_users=1), (), pool)
     crop = looks.common_crop({user: frame.crop if frame else () for user, frame in frames.items()})
     if crop is None:
-        raise RequestError(f"data.crop is auto, but the users' images in {shown(root)} have different frames; make them "
-                           "anew without, or give the numbers: --set data.crop=[left,top,right,bottom]")
+        raise RequestError(f"data.crop is auto, but the users' images in {shown(root)} have different frames; make "
+                           "them anew without, or give the numbers: --set data.crop=[left,top,right,bottom]")
     return crop

@@ -62,7 +62,8 @@ def lines(profiles):
         agreed = high & (np.abs(place - usual) <= 1)
         here = sharp[:, max(usual - NEAR, 0):usual + NEAR + 1].max(axis=1)
         moved = high & (here < LINE / 3)
-        if agreed.sum() > AGREED * len(profiles) and (sharp is not peaks or agreed.sum() + moved.sum() == len(profiles)):
+        everybody = agreed.sum() + moved.sum() == len(profiles)
+        if agreed.sum() > AGREED * len(profiles) and (everybody or sharp is not peaks):
             off_centre = abs(usual - (GRID - 1) / 2) > NEAR
             return moved, moved & off_centre & (np.abs(place - (GRID - 1 - usual)) <= NEAR)
     return np.zeros(len(profiles), bool), np.zeros(len(profiles), bool)
@@ -73,17 +74,18 @@ def upside_down(names, flipped, mirrored):
         return None
     whose = [name for name, one in zip(names, flipped | mirrored) if one]
     sure = [name for name, one in zip(names, mirrored) if one]
-    why = (f"the line that never moves lies at the mirrored row in {listed(sure)}, so that their Doppler axis is upside down"
-           if sure else "they went the other way, or their Doppler axis is upside down")
-    return Finding("upside_down", DECISION, f"the walk of {listed(whose)} lies on the other side than that of most users; "
-                   f"{why}", "turn their files over (recorded_users has --flip), or leave them if they went the other way",
+    why = (f"the line that never moves lies at the mirrored row in {listed(sure)}, so that their Doppler axis is upside "
+           "down" if sure else "they went the other way, or their Doppler axis is upside down")
+    return Finding("upside_down", DECISION,
+                   f"the walk of {listed(whose)} lies on the other side than that of most users; {why}",
+                   "turn their files over (recorded_users has --flip), or leave them if they went the other way",
                    {"users": whose, "sure": sure})
 
 
 def other_zero(names, moved):
     whose = [name for name, one in zip(names, moved) if one]
-    return whose and Finding("zero_line", DECISION, f"the line that never moves lies at another row in {listed(whose)} than "
-                             "in most users' images", "make all files with one velocity axis", {"users": whose})
+    return whose and Finding("zero_line", DECISION, f"the line that never moves lies at another row in {listed(whose)} "
+                             "than in most users' images", "make all files with one velocity axis", {"users": whose})
 
 
 def both_ways(survey: Survey, rows, usual, flipped):
@@ -93,5 +95,6 @@ def both_ways(survey: Survey, rows, usual, flipped):
     other = np.flatnonzero((sides < -SIDED) & known)
     if not len(other):
         return None
-    return Finding("both_ways", NOTE, f"{images(len(other))} of {len(sides)} show the walk on the other side than most; seen "
-                   f"in {listed(survey.names(other))}", "none needed if they went both ways", {"images": len(other)})
+    return Finding("both_ways", NOTE, f"{images(len(other))} of {len(sides)} show the walk on the other side than most; "
+                   f"seen in {listed(survey.names(other))}", "none needed if they went both ways",
+                   {"images": len(other)})

@@ -63,8 +63,8 @@ def mixed(survey, name: str, what: str, values, cure: str, why: str):
         why = "and each user has one of them, which tells users apart without their walk"
     told = "; ".join(f"{value} ({images(count)} of {listed(sorted(owners[value]))})"
                      for value, count in counts.most_common(4))
-    return Finding(name, DECISION if why else NOTE, f"files have {len(counts)} {what}{', ' if why else ''}{why}: {told}",
-                   cure, dict(counts))
+    return Finding(name, DECISION if why else NOTE,
+                   f"files have {len(counts)} {what}{', ' if why else ''}{why}: {told}", cure, dict(counts))
 
 
 def small_users(survey):
@@ -77,6 +77,6 @@ def small_users(survey):
         return None
     told = listed(f"{user} has {count}" for user, count in few.items())
     return Finding("small_users", DECISION if min(few.values()) < FEW else NOTE,
-                   f"{len(few)} of {len(survey.users)} users have far fewer images than the usual {usual:g}: {told}; with "
-                   "5 of a user nearly all, with 20 half of the generated images are copies",
+                   f"{len(few)} of {len(survey.users)} users have far fewer images than the usual {usual:g}: {told}; "
+                   "with 5 of a user nearly all, with 20 half of the generated images are copies",
                    "record more of them, or move their folders away", few)

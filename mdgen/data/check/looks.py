@@ -24,8 +24,8 @@ def find(survey: Survey, channels: str = "auto") -> list:
 
 
 def common_crop(crops: dict):
-    """The crop (left, top, right, bottom) that all users' frames {user: crop} ask for; () where there is none, None where
-    they ask for different ones."""
+    """The crop (left, top, right, bottom) that all users' frames {user: crop} ask for; () where there is none, None
+    where they ask for different ones."""
     crops = np.array([crop or (0, 0, 0, 0) for crop in crops.values()])
     if np.ptp(crops, axis=0).max() > SLACK:
         return None
@@ -45,8 +45,8 @@ def frames(survey: Survey):
                        "make these files anew without them: data.crop cuts all files alike", counts)
     left, top, right, bottom = crop
     return Finding("frames", DECISION, f"{images(len(framed))} of {len(survey.looks)} have the same pixels around the "
-                   f"spectrogram (frame, axes or colour bar): {left} at the left, {top} at the top, {right} at the right, "
-                   f"{bottom} at the bottom; seen in {whose}",
+                   f"spectrogram (frame, axes or colour bar): {left} at the left, {top} at the top, {right} at the "
+                   f"right, {bottom} at the bottom; seen in {whose}",
                    f"--set data.crop=[{left},{top},{right},{bottom}] or --set data.crop=auto", counts)
 
 
@@ -61,8 +61,8 @@ def colours_and_grey(survey: Survey):
     if not grey or not coloured:
         return None
     less = grey if len(grey) < len(coloured) else coloured
-    return Finding("colours_and_gray", DECISION, f"{images(len(coloured))} are in colours and {len(grey)} in gray, whose "
-                   f"levels are taken as they are; the fewer ones are of {listed(survey.names(less))}",
+    return Finding("colours_and_gray", DECISION, f"{images(len(coloured))} are in colours and {len(grey)} in gray, "
+                   f"whose levels are taken as they are; the fewer ones are of {listed(survey.names(less))}",
                    "make all of them with one colour map", {"coloured": len(coloured), "gray": len(grey)})
 
 
@@ -111,9 +111,9 @@ def other_maps(survey: Survey):
     if not rows:
         return None
     found = fits(survey, rows)
-    return Finding("mixed_colormaps", DECISION, f"{images(len(rows))} of {len(survey.looks)} are not in {survey.colormap}, "
-                   f"by which all are read; nearest to them, with their misfit: {told(found)}; seen in "
-                   f"{listed(survey.names(rows))}", "make all files with one colour map",
+    return Finding("mixed_colormaps", DECISION, f"{images(len(rows))} of {len(survey.looks)} are not in "
+                   f"{survey.colormap}, by which all are read; nearest to them, with their misfit: {told(found)}; "
+                   f"seen in {listed(survey.names(rows))}", "make all files with one colour map",
                    {"images": len(rows), **{name: round(distance, 1) for name, distance in found}})
 
 
@@ -125,8 +125,8 @@ def inverted(survey: Survey):
     rows = np.flatnonzero((middle > DARK) & (middle - low > 1.5 * (high - middle)))
     if not len(rows):
         return None
-    return Finding("inverted", DECISION, f"{images(len(rows))} of {len(survey.looks)} look inverted: a bright floor and "
-                   f"dark echoes as {survey.colormap}; seen in {listed(survey.names(rows))}",
+    return Finding("inverted", DECISION, f"{images(len(rows))} of {len(survey.looks)} look inverted: a bright floor "
+                   f"and dark echoes as {survey.colormap}; seen in {listed(survey.names(rows))}",
                    "name a reversed colour map if all are so, such as --set data.colormap=gray_r, else make them anew",
                    {"images": len(rows)})
 
@@ -156,8 +156,8 @@ def depth(survey: Survey, deep: dict) -> Finding:
     most = max(deep.values())
     count = len(np.unique(np.concatenate([survey.looks[row].values for row in deep])))
     counts = {"largest": most, "levels": count, "bits": bits}
-    text = (f"{images(len(deep))} are of 16 bit; their largest value is {most}, that of {most.bit_length()} bit, and they "
-            f"have {count} different values")
+    text = (f"{images(len(deep))} are of 16 bit; their largest value is {most}, that of {most.bit_length()} bit, and "
+            f"they have {count} different values")
     if len(set(bits.values())) > 1 and max(bits.values()) > min(bits.values()) + 1:
         few = [user for user in bits if bits[user] < max(bits.values()) - 1]
         return Finding("depth", DECISION, f"{text}; those of {listed(few)} use fewer bits than the others'",

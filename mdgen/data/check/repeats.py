@@ -67,9 +67,10 @@ def across_users(survey: Survey, pairs):
     if not len(pairs):
         return None
     rows = np.unique(pairs)
-    return Finding("copies_across_users", DECISION, f"{images(len(rows))} of {listed(survey.names(rows))} stand under two "
-                   f"users, such as {shown(survey, pairs[0])}", "leave each with the person who walked, or give that "
-                   "person one folder", {"images": len(rows), "pairs": [shown(survey, pair) for pair in pairs[:100]]})
+    return Finding("copies_across_users", DECISION, f"{images(len(rows))} of {listed(survey.names(rows))} stand under "
+                   f"two users, such as {shown(survey, pairs[0])}",
+                   "leave each with the person who walked, or give that person one folder",
+                   {"images": len(rows), "pairs": [shown(survey, pair) for pair in pairs[:100]]})
 
 
 def across_parts(survey: Survey, pairs, data: DataConfig):
@@ -85,8 +86,8 @@ def across_parts(survey: Survey, pairs, data: DataConfig):
     if not len(pairs):
         return None
     held_out = np.unique(pairs[part[pairs] == 2])
-    return Finding("copies_across_parts", DECISION, f"{len(held_out)} of {len(split.validation)} held-out images are also "
-                   f"among the training images, such as {shown(survey, pairs[0])}",
+    return Finding("copies_across_parts", DECISION, f"{len(held_out)} of {len(split.validation)} held-out images are "
+                   f"also among the training images, such as {shown(survey, pairs[0])}",
                    "remove one of each pair, else the report judges images that the networks have seen",
                    {"images": len(held_out), "pairs": [shown(survey, pair) for pair in pairs[:100]]})
 
@@ -118,8 +119,9 @@ def shared_samples(survey: Survey, data: DataConfig):
     needed = int(np.ceil(GRID / usual - ROUNDING)) - 1
     counts = {"share": round(share, 3), "correlation": round(float(np.median(alike)), 3),
               "correlation_far_apart": round(unrelated, 3), "gap": data.gap, "gap_needed": needed}
-    text = (f"neighbouring images share about {100 * share:.0f} % of their samples ({100 * steady:.0f} % of the neighbours "
-            f"are shifted alike; no {WINDOWS_FILE} says so): {needed} images between training and held-out ones are needed")
+    text = (f"neighbouring images share about {100 * share:.0f} % of their samples ({100 * steady:.0f} % of the "
+            f"neighbours are shifted alike; no {WINDOWS_FILE} says so): {needed} images between training and held-out "
+            "ones are needed")
     if data.gap >= needed:
         return Finding("shared_samples", NOTE, f"{text}, and data.gap leaves out {data.gap}", "none needed", counts)
     return Finding("shared_samples", DECISION, f"{text}, but data.gap leaves out {data.gap}",

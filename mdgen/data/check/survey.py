@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mdgen.data.check.frames import LEAST, Frame, cropped, find_frame
+from mdgen.data.check.frames import LEAST, cropped, find_frame
 from mdgen.data.colormap import detect_colormap, is_grey, to_levels
 from mdgen.data.image_io import FORMATS, _read
 from mdgen.data.source_files import FileFormat
@@ -69,9 +69,10 @@ class Survey:
 
 
 def survey(root: Path, colormap: str = "auto", crop=(), progress=None) -> Survey:
-    """Look at every file. colormap: as the reader is told. crop: cut already by a setting; a frame is looked for within.
+    """Look at every file. colormap: as the reader is told, None for RGB. crop: cut already by a setting; a frame is
+    looked for within.
 
-    RequestError for a folder without images of users.
+    progress(done, total). RequestError for a folder without images of users.
     """
     folders = list_users(Path(root), min_images=1, min_users=1)
     with ThreadPoolExecutor(os.cpu_count()) as pool:

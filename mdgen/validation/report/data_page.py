@@ -11,8 +11,8 @@ from mdgen.data.check.survey import Survey, spaced
 from mdgen.data.colormap import color_table
 from mdgen.files import write_text
 from mdgen.validation.report.html import figures, page, section, strip, table
+from mdgen.validation.report.output import report_folder, to_json
 from mdgen.validation.report.tables import Table
-from mdgen.validation.report.write import report_folder, to_json
 
 SCHEMA_VERSION = 1
 SHOWN, USERS_SHOWN = 4, 24   # images of each user, and users, on the page
@@ -33,8 +33,9 @@ def summary(survey: Survey, findings: list[Finding]) -> list[str]:
     """Lines: what there is, each finding, and how many need a decision."""
     known = ", ".join(f"{name} {value}" for name, value in facts(survey).items())
     count = len(to_decide(findings))
-    return [f"{survey.root}: {known}", *(f"{finding.level}: {finding.line}" for finding in findings),
-            f"{count} of {len(findings)} findings need a decision" if findings else "nothing found that is likely wrong"]
+    lines = [f"{finding.level}: {finding.line}" for finding in findings]
+    said = f"{count} of {len(findings)} findings need a decision" if findings else "nothing found that is likely wrong"
+    return [f"{survey.root}: {known}", *lines, said]
 
 
 def write_data_report(survey: Survey, findings: list[Finding], folder: Path, command: str) -> None:
@@ -54,13 +55,12 @@ def render(survey: Survey, findings: list[Finding], command: str) -> str:
     rows = [[finding.name.replace("_", " "), finding.level, f"{finding.text}.", finding.cure] for finding in findings]
     found = table(Table("findings", ["finding", "level", "what was found", "cure"], rows, kind="words")) if rows else ""
     known = figures((name, str(value)) for name, value in facts(survey).items())
-    return page("Data check", f"<h1>{escape(str(survey.root))}: is the data as it should be?</h1>"
-                f"<p><strong>{escape(said)}.</strong> Looked at: {images(len(survey.looks))} of {len(survey.users)} users."
-                f"</p>{known}"
-                + section("Findings", "Each with its cure, those that need a decision first.", found, wide=True) * bool(rows)
-                + section("Images", "Some of every user in the order of the files, as they are read: within the frame if one "
-                          "was found, by the colour map if it is known.", *users(survey), wide=True)
-                + f"<footer><code>{escape(command)}</code></footer>")
+    parts = [f"<h1>{escape(str(survey.root))}: is the data as it should be?</h1><p><strong>{escape(said)}.</strong></p>",
+             known, section("Findings", "Each with its cure, those that need a decision first.", found, wide=True),
+             section("Images", "Some of every user in the order of the files, as they are read: within the frame if one "
+                     "was found, by the colour map if it is known.", *users(survey), wide=True),
+             f"<footer><code>{escape(command)}</code></footer>"]
+    return page("Data check", "\n".join(parts))
 
 
 def users(survey: Survey) -> list[str]:
