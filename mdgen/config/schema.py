@@ -20,6 +20,9 @@ __all__ = ["Config", "DataConfig", "DiffusionConfig", "DiffusionTrainingConfig",
            "JointConfig", "SamplingConfig", "TrainingConfig", "UNetConfig", "VAEConfig", "VAETrainingConfig", "build",
            "flatten", "override"]
 
+# What images may be painted with: the tables of mdgen.data.color_tables
+COLORMAPS = ("jet", "turbo", "hot", "inferno", "magma", "plasma", "viridis", "parula", "parula_old", "bone", "gray")
+
 
 def setting(default, least=None, most=None, among=None):
     """A field with its range, ends included, or its choices; of a tuple they hold for every item."""
@@ -31,7 +34,7 @@ class DataConfig:
     height: int = 64                                # pixels along Doppler
     width: int = 64                                 # pixels along time
     channels: str = setting("auto", among=("auto", "rgb", "intensity"))   # auto: intensity if a known map is found
-    colormap: str = setting("auto", among=("auto", "jet", "parula", "viridis", "gray"))
+    colormap: str = setting("auto", among=("auto", *COLORMAPS, *(f"{name}_r" for name in COLORMAPS)))   # _r: reversed
     validation_fraction: float = setting(0.12, 0, 1)   # of every user's images, the last ones in file order
     columns: int = setting(0, 0)                    # room for so many, where files were enlarged along time; 0: pixels
     gap: int = setting(4, 0)                        # images dropped between training and validation: windows overlap

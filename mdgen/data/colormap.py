@@ -1,34 +1,25 @@
 """Pseudo-colour images <-> the one intensity channel that was painted with a colour map.
 
 A spectrogram image in colours carries one number per pixel, its place in the colour table. Intensity runs
-from 0 (first colour, weakest echo) to 1 (last colour). NumPy and SciPy alone.
+from 0 (first colour, weakest echo) to 1 (last colour). NumPy alone.
 """
 
 from functools import lru_cache
 
 import numpy as np
-from scipy.spatial import cKDTree
 
-COLORMAPS = ("jet", "parula", "viridis", "gray")
-MAX_MISFIT = 30.0  # mean RGB distance: jet in JPEG of quality 50 reaches 20, other colour maps begin near 40
-MAX_CHROMA = 2.0   # mean (max - min) over R, G, B, of 255, below which an image counts as grey
+from mdgen.data.color_tables import COLORMAPS, CYCLES, color_table
+from mdgen.errors import RequestError
 
-# Every fifth of the 256 colours as RRGGBB; the four between two of them lie on the straight line. Against the
-# originals: at most 3 of 255 in a channel, at most one level when read back.
-NODES = {
-    "viridis": (
-        "44015445085b470f62471669481d6f482374472a7946307d453681433c844142863e48883c4d8a3a538b37588c"
-        "355d8c32628d30678d2e6c8e2c718e2a768e287a8e267f8e24848d23898d218d8c1f928c1e978a1e9b891ea087"
-        "20a58523a98228ae7f2eb27c35b7783dbb7445bf6f4fc36959c76464cb5d70ce567cd24f88d54795d73fa2da37"
-        "afdc2ebdde26cae01ed7e219e4e318f1e51cfde724"
-    ),
-    "parula": (
-        "3d26a8402bb74230c44435d2463bdd4742e64749ed4750f24757f7465efa4465fd406cfe3974fe317bfc2e83f9"
-        "2d89f42b90ef2796eb249ce621a2e31da7e018addb10b1d503b5cd00b9c509bcbd1abfb427c2ab2fc4a236c798"
-        "3fca8d4dcb815dcc746ecc6680cb5892ca4aa4c73db4c532c4c12ad3be27e0bb2aecba32f7b93cfebe3bfec536"
-        "fdcc31fad42df6dc29f4e426f5ec22f6f31cf9fa14"
-    ),
-}
+__all__ = ["COLORMAPS", "candidates", "color_table", "detect_colormap", "is_grey", "misfit", "to_color", "to_intensity",
+           "to_levels"]
+
+MAX_MISFIT = 30.0    # mean RGB distance: jet in JPEG of quality 50 reaches 20
+MAX_MISFIT_TABLE = 8.0   # of images with no more colours than a table has: they were not compressed after painting
+MAX_CHROMA = 2.0     # mean (max - min) over R, G, B, of 255, below which an image counts as grey
+ALIKE = 1.3, 0.5     # a map fits about as well as the best up to so many times its misfit and so much more
+THINNED = 32         # pixels of a side at which images are compared with maps
+CHUNK = 8192         # colours that are compared with a table at once
 
 
 def to_color(intensity, colormap="jet"):
@@ -53,79 +44,133 @@ def to_intensity(rgb, colormap="jet"):
 
 def to_levels(rgb, colormap="jet"):
     """As `to_intensity`, but the level itself: [..., H, W, 3] uint8 -> [..., H, W] uint8."""
-    rgb = _checked(rgb)
-    packed = (rgb[..., 0].astype(np.int32) << 16) | (rgb[..., 1].astype(np.int32) << 8) | rgb[..., 2]
-    tree, known = _search(colormap)
-    found = known[packed]  # level + 1, or 0 for a colour that was not met before
-    if not found.all():
+    rgb = np.ascontiguousarray(_checked(rgb))
+    packed = np.bitwise_or(rgb[..., 2], np.left_shift(rgb[..., 1], 8, dtype=np.int32))
+    packed |= np.left_shift(rgb[..., 0], 16, dtype=np.int32)
+    known = _known(colormap)
+    found = known.take(packed)  # level + 1, or 0 for a colour that was not met before
+    if found.min(initial=1) == 0:
         new = np.unique(packed[found == 0])
-        known[new] = tree.query(np.stack([new >> 16, (new >> 8) & 255, new & 255], axis=-1))[1] + 1
-        found = known[packed]
+        known[new] = _nearest(np.stack([new >> 16, (new >> 8) & 255, new & 255], axis=-1), colormap)[0] + 1
+        found = known.take(packed)
     return (found - 1).astype(np.uint8)
 
 
 def misfit(rgb, colormap):
     """Mean RGB distance (0 to 442) from the pixels of rgb [..., H, W, 3] uint8 to the map's colours."""
-    rgb = _checked(rgb)
-    painted = color_table(colormap)[to_levels(rgb, colormap)]
-    return float(np.linalg.norm(rgb.astype(np.float32) - painted, axis=-1).mean())
+    return float(_nearest(_checked(rgb).reshape(-1, 3), colormap)[1].mean())
 
 
 def is_grey(rgb):
     """True when [..., H, W, 3] uint8 has no chroma beyond what compression adds."""
-    rgb = _checked(rgb)
-    return bool(np.ptp(rgb, axis=-1).mean() <= MAX_CHROMA)
+    red, green, blue = np.moveaxis(_checked(rgb), -1, 0)
+    brightest, darkest = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
+    return bool((brightest - darkest).mean() <= MAX_CHROMA)
+
+
+def candidates(images):
+    """[(name, misfit)] of all maps, reversed ones and "hsv" for RGB images [H, W, 3] uint8 (sizes may differ), best first.
+
+    The misfit is averaged over the images that have chroma, over all where none has; a thirty-second of a side apart
+    pixels are compared. A map and its reverse have the same colours, so the same misfit: the one whose weak end is
+    the floor of more of the images stands first. Raises ValueError on an empty list.
+    """
+    images = _thinned(images)
+    found = []
+    for name in COLORMAPS + CYCLES:
+        distance = float(np.mean([misfit(image, name) for image in images]))
+        found.append((distance, name))
+    ranked = []
+    for distance, name in sorted(found):
+        both = [name, f"{name}_r"] if name not in CYCLES else [name]
+        if len(both) == 2 and sum(_leaning(to_levels(image, name)) or 0 for image in images) < 0:
+            both.reverse()
+        ranked += [(each, distance) for each in both]
+    return ranked
 
 
 def detect_colormap(images):
-    """The map that a list of RGB images [H, W, 3] uint8 (sizes may differ) was painted with, or None.
+    """The map that a list of RGB images [H, W, 3] uint8 (sizes may differ) was painted with, or None for no known map.
 
-    "gray" when no image has chroma; else the map with the least `misfit`, averaged over the images that have
-    chroma, provided that it is at most MAX_MISFIT. Raises ValueError on an empty list.
+    Which end of a map is weak is decided by what spectrograms look like: most of an image is floor, and so are its
+    edges of highest Doppler. "hsv" is None, since its strongest and weakest echoes have one colour. Raises
+    RequestError where two maps fit about equally, or where images disagree which end is weak; ValueError on an empty
+    list.
     """
+    thinned = _thinned(images)
+    ranked = candidates(images)
+    grey = all(map(is_grey, thinned))
+    if grey:   # of bone, the darkest part has next to no chroma
+        ranked = [entry for entry in ranked if entry[0].removesuffix("_r") in ("bone", "gray")]
+    (best, distance), (_, following) = ranked[0], ranked[2 if ranked[0][0] not in CYCLES else 1]
+    painted = len(np.unique(np.concatenate([image.reshape(-1, 3) for image in thinned]), axis=0)) <= 256
+    if distance > (MAX_MISFIT_TABLE if painted else MAX_MISFIT):
+        return None
+    if following <= ALIKE[0] * distance + ALIKE[1] and not grey:
+        alike = [name for name, other in ranked if other <= ALIKE[0] * distance + ALIKE[1]]
+        raise _undecided(alike, f"about equally (misfit {distance:.1f} to {following:.1f})")
+    return None if best in CYCLES else _directed(best.removesuffix("_r"), thinned)
+
+
+def _directed(name, images):
+    """The map or its reverse, whichever has the floor of these images at its weak end."""
+    votes = [_leaning(to_levels(image, name)) for image in images]
+    weak, strong, torn = votes.count(1), votes.count(-1), votes.count(None)
+    if 2 * strong >= len(votes) and strong >= 4 * (weak + torn):
+        return f"{name}_r"
+    if 5 * (strong + torn) <= len(votes) or weak >= 4 * (strong + torn):
+        return name   # where nothing speaks for either, the one that most people use
+    raise _undecided([name, f"{name}_r"], f"and do not show which end is the floor ({weak} of {len(votes)} for "
+                     f"{name}, {strong} for {name}_r)")
+
+
+def _leaning(levels):
+    """1 where the floor of levels [H, W] is at 0, -1 where it is at 255, 0 where nothing shows it, None where two signs
+    disagree: the level of the calmest edge beside that of the whole, and where most pixels lie."""
+    levels = levels.astype(np.float32)
+    rows, columns = (max(1, side // 8) for side in levels.shape)
+    edge = min((levels[:rows], levels[-rows:], levels[:, :columns], levels[:, -columns:]), key=np.std)
+    rise, bulk = levels.mean() - edge.mean(), 127.5 - np.median(levels)
+    rises = 0 if abs(rise) < max(6, edge.std() / 4) else int(np.sign(rise))
+    lies = 0 if abs(bulk) < 48 else int(np.sign(bulk))
+    return rises or lies if rises * lies >= 0 else None
+
+
+def _undecided(names, how):
+    return RequestError(f"the images fit {', '.join(names[:-1])} and {names[-1]} {how}; name the colour map that they "
+                        f"were painted with: --set data.colormap={names[0]}, or another of these; or keep the colours: "
+                        "--set data.channels=rgb")
+
+
+def _thinned(images):
+    """The images that have chroma, all where none has, with fewer pixels."""
     images = [_checked(image) for image in images]
     if not images:
-        raise ValueError("detect_colormap needs at least one image")
-    coloured = [image for image in images if not is_grey(image)]
-    if not coloured:
-        return "gray"
-    distances = {name: np.mean([misfit(image, name) for image in coloured]) for name in COLORMAPS[:-1]}
-    best = min(distances, key=distances.get)
-    return best if distances[best] <= MAX_MISFIT else None
+        raise ValueError("expected at least one image")
+    images = [image[::max(1, image.shape[0] // THINNED), ::max(1, image.shape[1] // THINNED)] for image in images]
+    return [image for image in images if not is_grey(image)] or images
 
 
-@lru_cache(maxsize=None)
-def color_table(colormap):
-    """The map's 256 colours, [256, 3] uint8 (read-only), all different.
+def _nearest(colours, colormap):
+    """(levels, distances) of the table colours that are nearest to colours [N, 3].
 
-    Jet and parula are MATLAB's. Matplotlib's jet has other corners: read with this table, its levels come out
-    at most 9 of 255 off.
+    |c - t|^2 = |c|^2 - (2 c.t - |t|^2): whole numbers below 2^24, so that float32 is exact.
     """
-    if colormap not in COLORMAPS:
-        raise ValueError(f"colormap is {colormap!r}, expected one of {', '.join(COLORMAPS)}")
-    if colormap == "jet":  # three trapezoids, a quarter of the range apart
-        place = np.arange(1, 257)[:, None] / 64
-        table = np.rint(255 * (1.5 - np.abs(place - [3, 2, 1])).clip(0, 1))
-    elif colormap == "gray":
-        table = np.repeat(np.arange(256)[:, None], 3, axis=1)
-    else:
-        nodes = np.frombuffer(bytes.fromhex(NODES[colormap]), dtype=np.uint8).reshape(52, 3).astype(int)
-        part = np.arange(5)[:, None]
-        between = (nodes[:-1, None] * (5 - part) + nodes[1:, None] * part) // 5  # [51, 5, 3]
-        table = np.concatenate([between.reshape(255, 3), nodes[-1:]])
-    table = table.astype(np.uint8)
-    table.flags.writeable = False
-    return table
+    table = color_table(colormap).astype(np.float32)
+    offsets, colours = (table**2).sum(axis=1), np.asarray(colours, dtype=np.float32)
+    parts = [part @ (2 * table.T) - offsets for part in np.split(colours, range(CHUNK, len(colours), CHUNK))]
+    levels = np.concatenate([part.argmax(axis=1) for part in parts])
+    return levels, np.linalg.norm(colours - table[levels], axis=1)
 
 
 @lru_cache(maxsize=None)
-def _search(colormap):
-    """(tree over the table, level + 1 for each of the 2^24 colours met so far).
+def _known(colormap):
+    """Level + 1 for each of the 2^24 colours met so far, 0 for others.
 
     Filled as colours turn up: exact, and cheap because images of one source share most of their colours.
     Threads may fill it at once, since they all write the same value to the same place.
     """
-    return cKDTree(color_table(colormap).astype(np.float64)), np.zeros(1 << 24, dtype=np.int16)
+    return np.zeros(1 << 24, dtype=np.int16)
 
 
 def _checked(rgb):

@@ -12,32 +12,39 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageChops
+from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION as PHOTOMETRIC
 from torch.nn import functional as F
 
 from mdgen.data.colormap import COLORMAPS, color_table, detect_colormap, is_grey, to_levels
 from mdgen.errors import RequestError, RunError
 from mdgen.files import digest, whole_file
 
-FORMATS = {"PNG": (".png",), "JPEG": (".jpg", ".jpeg")}   # Pillow's names, and how such files end
+FORMATS = {"PNG": (".png",), "JPEG": (".jpg", ".jpeg", ".jfif"), "TIFF": (".tif", ".tiff"), "BMP": (".bmp",),
+           "WEBP": (".webp",)}   # Pillow's names, and how such files end
 EXTENSIONS = tuple(extension for extensions in FORMATS.values() for extension in extensions)
 MAX_PIXELS = 50_000_000
 DETECTION_SAMPLES = 24
-CACHE_FORMAT = 1  # raise it when decoding changes, so that older caches are decoded again
+DEPTHS = 8, 10, 12, 14, 16   # bits that radars and cameras put into 16-bit files
+CACHE_FORMAT = 2  # raise it when decoding changes, so that older caches are decoded again
 
 
 # --- reading ---
 
 def decode_all(paths, settings, workers, progress):
-    """(uint8 [N, C, H, W], channels, colormap), with one error for all images that cannot be read."""
+    """(uint8 [N, C, H, W], channels, colormap), with one error for all images that cannot be read.
+
+    settings: height, width, channels, colormap; depth, the bits of what 16-bit files hold, or None for `depth_of`;
+    crop, pixels that are cut from every file (left, top, right, bottom), () or absent for none.
+    """
     with warnings.catch_warnings(), ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)   # MAX_PIXELS refuses them in one line
-        crop = settings.get("crop", ())
-        channels, colormap = _resolve(pool, paths, settings["channels"], settings["colormap"], crop)
+        read = partial(_read, depth=settings.get("depth") or depth_of(paths), crop=settings.get("crop", ()))
+        channels, colormap = _resolve(pool, paths, settings["channels"], settings["colormap"], read)
         size = settings["height"], settings["width"]
         pixels = np.empty((len(paths), 3 if channels == "rgb" else 1, *size), dtype=np.uint8)
         failed = []
-        decode = partial(_decode, size, channels, colormap, crop)
+        decode = partial(_decode, size, channels, colormap, read)
         for i, image in enumerate(pool.map(partial(_attempt, decode), paths)):
             if isinstance(image, RequestError):
                 failed.append(image)
@@ -46,48 +53,85 @@ def decode_all(paths, settings, workers, progress):
             if progress:
                 progress(i + 1, len(paths))
     if failed:
-        raise RequestError(f"{len(failed)} of {len(paths)} images cannot be used, first {failed[0]}; expected PNG or "
-                           f"JPEG of at most {MAX_PIXELS // 10**6} million pixels. Replace or remove them")
+        raise RequestError(f"{len(failed)} of {len(paths)} images cannot be used, first {failed[0]}; expected "
+                           f"{', '.join(FORMATS)} of at most {MAX_PIXELS // 10**6} million pixels. Replace or remove them")
     return pixels, channels, colormap
 
 
-def _resolve(pool, paths, channels, colormap, crop):
+def depth_of(paths, workers: int | None = None) -> int | None:
+    """Bits that the values of 16-bit gray files among the paths fill: one of DEPTHS; None where there are no such files.
+
+    One depth for all of them, the least that holds their greatest value: 12-bit radars and cameras write 0 to 4095
+    into files of 16 bits. Files named as JPEG, which has 8, are not opened, nor are files that cannot be read an error.
+    """
+    suspects = [path for path in paths if not str(path).lower().endswith(FORMATS["JPEG"])]
+    greatest = None
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        for group in range(0, len(suspects), 64):
+            found = [value for value in pool.map(_greatest, suspects[group:group + 64]) if value is not None]
+            greatest = max([*found, *([] if greatest is None else [greatest])], default=None)
+            if greatest is not None and greatest >> DEPTHS[-2]:
+                break   # no deeper one
+    return None if greatest is None else next((bits for bits in DEPTHS if greatest < 1 << bits), DEPTHS[-1])
+
+
+def _greatest(path) -> int | None:
+    """The greatest value of a 16-bit gray file; None for all else."""
+    try:
+        with Image.open(path, formats=tuple(FORMATS)) as image:
+            deep = image.mode.startswith("I") and image.width * image.height <= MAX_PIXELS
+            return int(np.asarray(image).max()) if deep else None
+    except Exception:   # decoders raise whatever a broken file leads them to; who decodes it says so
+        return None
+
+
+def _resolve(pool, paths, channels, colormap, read):
     """Replace "auto" by what a sample of the images shows."""
     if colormap == "auto":
         sample = [paths[i] for i in np.linspace(0, len(paths) - 1, DETECTION_SAMPLES).astype(int)]
-        images = pool.map(partial(_attempt, partial(_read, crop=crop)), dict.fromkeys(sample))
-        images = [image for image in images if isinstance(image, Image.Image)]
-        readable = [np.asarray(image.convert("RGB"))[::2, ::2] for image in images]
-        colormap = detect_colormap(readable) if readable else "gray"  # decoding reports what cannot be read
+        images = pool.map(partial(_attempt, read), dict.fromkeys(sample))
+        readable = [np.asarray(image.convert("RGB")) for image in images if isinstance(image, Image.Image)]
+        try:
+            colormap = detect_colormap(readable) if readable else "gray"  # decoding reports what cannot be read
+        except RequestError:
+            if channels != "rgb":
+                raise
+            colormap = None
     if colormap is None and channels == "intensity":
         raise RequestError("channels is intensity, but the images fit no known colour map "
                            f"({', '.join(COLORMAPS)}); name the nearest as colormap, or set channels to rgb")
     return ("rgb" if colormap is None else "intensity") if channels == "auto" else channels, colormap
 
 
-def _decode(size, channels, colormap, crop, path):
+def _decode(size, channels, colormap, read, path):
     """One file as uint8 [C, H, W]."""
-    image = _read(path, floor=(0, 0, 0) if colormap is None else tuple(color_table(colormap)[0].tolist()), crop=crop)
+    image = read(path, (0, 0, 0) if colormap is None else tuple(color_table(colormap)[0].tolist()))
     if channels == "rgb":
         return np.asarray(_resize(image.convert("RGB"), *size)).transpose(2, 0, 1)
+    return np.asarray(_resize(intensities(image, colormap), *size))[None]
+
+
+def intensities(image, colormap):
+    """A PIL image of mode L or RGB, painted in `colormap`, as levels: mode L, 0 weakest to 255 strongest."""
     if image.mode == "RGB":
         pixels = np.asarray(image)
-        grey = is_grey(pixels[::4, ::4])
-        image = image.convert("L") if grey else Image.fromarray(to_levels(pixels, colormap))
-    return np.asarray(_resize(image, *size))[None]
+        if not colormap.startswith(("bone", "gray")) and is_grey(pixels[::4, ::4]):
+            return image.convert("L")   # intensities among images in colour
+        return Image.fromarray(to_levels(pixels, colormap))
+    return ImageChops.invert(image) if colormap == "gray_r" else image
 
 
-def _read(path, floor=(0, 0, 0), crop=()):
-    """A file as a PIL image of mode L or RGB, on the colour floor. RequestError names it and the cause."""
+def _read(path, floor=(0, 0, 0), depth=None, crop=()):
+    """A file as a PIL image of mode L or RGB, cropped, on the colour floor. RequestError names it and the cause."""
     try:
         with Image.open(path, formats=tuple(FORMATS)) as image:
             if image.width * image.height <= MAX_PIXELS:
-                return cut(_plain(image, floor), crop)
+                return cut(_plain(image, floor, depth or DEPTHS[-1]), crop)
             reason = f"{image.width}x{image.height} pixels, more than {MAX_PIXELS // 10**6} million"
     except Image.DecompressionBombError:
         reason = f"more than {MAX_PIXELS // 10**6} million pixels"
     except Image.UnidentifiedImageError:
-        reason = "not a PNG or JPEG"
+        reason = f"not a {', '.join([*FORMATS][:-1])} or {[*FORMATS][-1]}"
     except Exception as error:  # decoders raise whatever a broken file leads them to
         reason = " ".join(str(error).split()) or type(error).__name__
     raise RequestError(f"{shown(path)} ({reason})")
@@ -110,15 +154,29 @@ def _attempt(task, path):
         return error
 
 
-def _plain(image, floor):
-    if image.mode.startswith("I"):  # 16 bit
-        levels = (np.asarray(image).astype(np.int64).clip(0, 65535) * 255 + 32767) // 65535
-        return Image.fromarray(levels.astype(np.uint8))
+def _plain(image, floor, depth):
+    pages = getattr(image, "n_frames", 1)
+    if pages > 1 and image.format in ("TIFF", "WEBP"):   # a PNG's or JPEG's first picture is the one that all show
+        raise ValueError(f"{pages} pages, of which none is the image; write each into a file of its own")
+    if image.mode == "F" or image.mode.startswith("I"):
+        return _eight_bits(image, (1 << depth) - 1)
     mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
     if "A" in image.getbands() or "transparency" in image.info:
-        ground = Image.new("RGBA", image.size, (0, 0, 0, 255) if mode == "L" else (*floor, 255))
+        ground = Image.new("RGBA", image.size, (0, 0, 0, 255) if mode == "L" and len({*floor}) > 1 else (*floor, 255))
         image = Image.alpha_composite(ground, image.convert("RGBA"))
     return image.convert(mode)
+
+
+def _eight_bits(image, full: int):
+    """A gray image of more than 8 bits as one of 8, with `full` at 255."""
+    if image.mode == "F":
+        raise ValueError("floating point, whose full scale no file tells; write 8 or 16 bits")
+    if image.format == "TIFF" and image.tag_v2.get(PHOTOMETRIC) == 0:
+        raise ValueError("16 bits whose 0 is white; write it with 0 as black")
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > full:
+        raise ValueError(f"values from {values.min()} to {values.max()}, expected 0 to {full}")
+    return Image.fromarray(((values * 510 + full) // (2 * full)).astype(np.uint8))
 
 
 def _resize(image, height, width):

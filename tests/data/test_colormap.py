@@ -84,8 +84,8 @@ def test_values_outside_the_range_are_clipped_and_wrong_input_is_refused():
     assert np.array_equal(to_color(np.array([[-3.0, 7.0]])), color_table("jet")[[0, 255]][None])
     with pytest.raises(ValueError, match="NaN"):
         to_color(np.array([[np.nan]]))
-    with pytest.raises(ValueError, match="'turbo'"):
-        to_color(np.zeros((2, 2)), "turbo")
+    with pytest.raises(ValueError, match="'cividis'"):
+        to_color(np.zeros((2, 2)), "cividis")
     with pytest.raises(ValueError, match="uint8"):
         to_intensity(np.zeros((2, 2, 3)))
     with pytest.raises(ValueError, match="at least one"):

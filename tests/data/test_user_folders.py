@@ -204,7 +204,7 @@ def test_broken_images_are_counted_and_the_first_is_named(tmp_path):
     (root / "ID_10" / "0.png").write_text("not an image")
     assert "2 of 12 images" in refusal(root)
     Image.fromarray(levels(0)).save(root / "ID_1" / "2.png", format="GIF")
-    assert "ID_1/2.png (not a PNG or JPEG)" in refusal(root)
+    assert "ID_1/2.png (not a PNG, JPEG, TIFF, BMP or WEBP)" in refusal(root)
     for path in root.glob("*/*.png"):
         path.write_bytes(b"")
     assert "12 of 12 images" in refusal(root)
@@ -218,7 +218,7 @@ def test_huge_images_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
 
 def test_wrong_settings_are_named(tmp_path):
     tree(tmp_path)
-    assert "'turbo'" in refusal(tmp_path, colormap="turbo")
+    assert "'cividis'" in refusal(tmp_path, colormap="cividis")
     assert "'grey'" in refusal(tmp_path, channels="grey")
     assert "0x64" in refusal(tmp_path, height=0)
 
