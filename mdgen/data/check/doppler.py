@@ -74,8 +74,8 @@ def upside_down(names, flipped, mirrored):
         return None
     whose = [name for name, one in zip(names, flipped | mirrored) if one]
     sure = [name for name, one in zip(names, mirrored) if one]
-    why = (f"the line that never moves lies at the mirrored row in {listed(sure)}, so that their Doppler axis is upside "
-           "down" if sure else "they went the other way, or their Doppler axis is upside down")
+    why = (f"the line that never moves lies at the mirrored row in {listed(sure)}, so that their Doppler axis is "
+           "upside down" if sure else "they went the other way, or their Doppler axis is upside down")
     return Finding("upside_down", DECISION,
                    f"the walk of {listed(whose)} lies on the other side than that of most users; {why}",
                    "turn their files over (recorded_users has --flip), or leave them if they went the other way",
@@ -95,6 +95,6 @@ def both_ways(survey: Survey, rows, usual, flipped):
     other = np.flatnonzero((sides < -SIDED) & known)
     if not len(other):
         return None
-    return Finding("both_ways", NOTE, f"{images(len(other))} of {len(sides)} show the walk on the other side than most; "
-                   f"seen in {listed(survey.names(other))}", "none needed if they went both ways",
+    return Finding("both_ways", NOTE, f"{images(len(other))} of {len(sides)} show the walk on the other side than "
+                   f"most; seen in {listed(survey.names(other))}", "none needed if they went both ways",
                    {"images": len(other)})

@@ -41,11 +41,12 @@ def skipped(survey) -> list:
 
 def formats(survey) -> list:
     """Sizes and types of which there are several: a decision where they alone tell users apart, or shapes differ."""
-    forms = [look.form for look in survey.looks]
-    shapes = np.array([form.width / form.height for form in forms])
-    different = shapes.max() > SHAPE * shapes.min()
-    sizes = [f"{form.height} x {form.width}" for form in forms]
-    kinds = [f"{form.kind}, {form.mode}" for form in forms]
+    if not survey.looks:
+        return []
+    heights, widths = np.array([look.size for look in survey.looks]).T
+    different = (widths / heights).max() > SHAPE * (widths / heights).min()
+    sizes = [f"{height} x {width}" for height, width in zip(heights, widths)]
+    kinds = [f"{look.kind}, {look.depth} bit, {'gray' if look.grey else 'colours'}" for look in survey.looks]
     found = [mixed(survey, "mixed_sizes", "sizes", sizes, "make all files at one size, as the radar made them",
                    "of different proportions, so that the same walk looks different" if different else ""),
              mixed(survey, "mixed_types", "types", kinds, "make all files as one type", "")]

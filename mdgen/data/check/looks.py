@@ -4,13 +4,14 @@ import numpy as np
 
 from mdgen.data.check.findings import DECISION, NOTE, Finding, images, listed
 from mdgen.data.check.survey import MAPPED, Survey, spaced
-from mdgen.data.colormap import COLORMAPS, MAX_MISFIT, misfit
+from mdgen.data.color_tables import CYCLES
+from mdgen.data.colormap import candidates, misfit
 
 SLACK = 2           # pixels by which the frames of two users may differ and one crop still does
 DARK = 128          # of 255: a set whose strongest echo is below has lost half of its levels
 FEW_LEVELS = 32     # of 256, that a set without compression has in all
-AMBIGUOUS = 1.5     # times the misfit of the nearest map
-CERTAIN = 10.0      # misfit up to which the nearest map is taken without a second look
+WORSE = 2.5         # times the usual misfit, and
+LEAST_MISFIT = 8.0  # a misfit at the least, from which on images are in another map
 SHOWN = 3           # maps that are named with their misfit
 
 
@@ -18,7 +19,7 @@ def find(survey: Survey, channels: str = "auto") -> list:
     """channels: as the reader is told; images that shall stay RGB need no colour map."""
     found = [frames(survey), *levels(survey)]
     if channels != "rgb":
-        found += [colours_and_grey(survey), unknown_map(survey), ambiguous_map(survey), other_maps(survey),
+        found += [colours_and_grey(survey), unknown_map(survey), which_map(survey), other_maps(survey),
                   inverted(survey)]
     return [finding for finding in found if finding]
 
@@ -67,10 +68,13 @@ def colours_and_grey(survey: Survey):
 
 
 def fits(survey: Survey, rows) -> list:
-    """(colour map, misfit) of some of the images, nearest first."""
-    pictures = [survey.looks[row].colours for row in spaced(rows, MAPPED)]
-    found = [(name, float(np.mean([misfit(picture, name) for picture in pictures]))) for name in COLORMAPS]
-    return sorted(found, key=lambda pair: pair[1])
+    """(colour map, misfit) of some of the images, nearest first; of a map and its reverse, which fit alike, one."""
+    found, names = [], set()
+    for name, distance in candidates([survey.looks[row].colours for row in spaced(rows, MAPPED)]):
+        if name.removesuffix("_r") not in names:
+            found.append((name, round(distance, 1)))
+        names.add(name.removesuffix("_r"))
+    return found
 
 
 def told(found) -> str:
@@ -82,44 +86,44 @@ def unknown_map(survey: Survey):
     if survey.colormap is not None or not rows:
         return None
     found = fits(survey, rows)
-    return Finding("unknown_colormap", DECISION, f"the colours of {images(len(rows))} are those of no known map, so that "
-                   f"they are learnt as RGB, without intensities; nearest, with their misfit: {told(found)} (a map fits "
-                   f"up to {MAX_MISFIT:g})",
-                   f"--set data.colormap={found[0][0]} if it is that one, --set data.channels=rgb if RGB is meant, or "
-                   "make the files anew in jet or gray", {name: round(distance, 1) for name, distance in found})
+    known = next(name for name, _ in found if name not in CYCLES)
+    return Finding("unknown_colormap", DECISION, f"the colours of {images(len(rows))} are those of no known map, so "
+                   "that they are learnt as RGB, without intensities; nearest, with their misfit (0 to 442): "
+                   f"{told(found)}", f"--set data.colormap={known} if it is that one, --set data.channels=rgb if RGB "
+                   "is meant, or make the files anew in jet or gray", dict(found))
 
 
-def ambiguous_map(survey: Survey):
-    rows = rows_of(survey, False)
-    if survey.colormap is None or not rows:
-        return None
-    found = fits(survey, rows)
-    rivals = [pair for pair in found if pair[1] <= AMBIGUOUS * found[0][1]]
-    if found[0][1] <= CERTAIN or len(rivals) < 2:
-        return None
-    return Finding("ambiguous_colormap", DECISION, f"the colours may be of several maps, with their misfit: "
-                   f"{told(rivals)}; {survey.colormap} is taken", "name the right one: --set data.colormap=NAME",
-                   {name: round(distance, 1) for name, distance in rivals})
+def which_map(survey: Survey):
+    """A map that is only the likeliest of several; a reversed one, which is read as such."""
+    if survey.undecided:
+        text, _, cure = survey.undecided.partition("; ")
+        rows = rows_of(survey, False) or list(range(len(survey.looks)))
+        return Finding("ambiguous_colormap", DECISION, text, cure, dict(fits(survey, rows)))
+    if survey.colormap and survey.colormap.endswith("_r"):
+        return Finding("reversed_colormap", NOTE, f"the images are painted in {survey.colormap}, a reversed map with a "
+                       "bright floor, and are read so", "none needed; --set data.colormap=NAME if it is another one")
+    return None
 
 
 def other_maps(survey: Survey):
-    """Images in colours that do not fit the map of the set."""
-    if survey.colormap in (None, "gray"):
+    """Images in colours that do not fit the map of the set: far worse than most, and better another one."""
+    rows = [] if survey.colormap in (None, "gray", "gray_r") else rows_of(survey, False)
+    distances = np.array([misfit(survey.looks[row].colours, survey.colormap) for row in rows])
+    if not len(rows) or not (odd := distances > max(WORSE * np.median(distances), LEAST_MISFIT)).any():
         return None
-    rows = [row for row in rows_of(survey, False)
-            if misfit(survey.looks[row].colours, survey.colormap) > MAX_MISFIT]
-    if not rows:
-        return None
+    rows = [row for row, one in zip(rows, odd) if one]
     found = fits(survey, rows)
+    if found[0][0].removesuffix("_r") == survey.colormap.removesuffix("_r"):
+        return None   # nearer to no other
     return Finding("mixed_colormaps", DECISION, f"{images(len(rows))} of {len(survey.looks)} are not in "
-                   f"{survey.colormap}, by which all are read; nearest to them, with their misfit: {told(found)}; "
-                   f"seen in {listed(survey.names(rows))}", "make all files with one colour map",
-                   {"images": len(rows), **{name: round(distance, 1) for name, distance in found}})
+                   f"{survey.colormap}, by which all are read; nearest to them, with their misfit (0 to 442): "
+                   f"{told(found)}; seen in {listed(survey.names(rows))}", "make all files with one colour map",
+                   {"images": len(rows), **dict(found)})
 
 
 def inverted(survey: Survey):
     """Images whose floor is bright and whose echoes are dark: the usual level is high, and most others lie below."""
-    if survey.colormap is None:
+    if survey.colormap is None or survey.undecided:
         return None
     low, middle, high = np.percentile(survey.levels.reshape(len(survey.looks), -1), [5, 50, 95], axis=1)
     rows = np.flatnonzero((middle > DARK) & (middle - low > 1.5 * (high - middle)))
@@ -127,7 +131,7 @@ def inverted(survey: Survey):
         return None
     return Finding("inverted", DECISION, f"{images(len(rows))} of {len(survey.looks)} look inverted: a bright floor "
                    f"and dark echoes as {survey.colormap}; seen in {listed(survey.names(rows))}",
-                   "name a reversed colour map if all are so, such as --set data.colormap=gray_r, else make them anew",
+                   f"--set data.colormap={survey.colormap.removesuffix('_r')}_r if all are so, else make these anew",
                    {"images": len(rows)})
 
 
@@ -136,13 +140,13 @@ def inverted(survey: Survey):
 def levels(survey: Survey) -> list:
     """Sets that use a small part of the levels."""
     deep = {row: int(one.values.max()) for row, one in enumerate(survey.looks)
-            if one.form.mode == "I;16" and one.values is not None}
+            if one.depth == 16 and one.values is not None}
     found = [depth(survey, deep)] if deep else []
     largest = int(survey.levels.max())
     if largest < DARK:
         found.append(Finding("dark", DECISION, f"the strongest echo of all images has level {largest} of 255",
                              "make the files with the strongest echo at the end of the scale", {"largest": largest}))
-    plain = [one.values for one in survey.looks if one.values is not None and one.form.kind == "PNG"]
+    plain = [one.values for one in survey.looks if one.values is not None and one.kind != "JPEG"]
     if len(plain) == len(survey.looks) and (count := len(np.unique(np.concatenate(plain)))) < FEW_LEVELS:
         found.append(Finding("few_levels", NOTE, f"all images together have {count} different levels",
                              "make the files with 256 levels, if the radar gives them", {"levels": count}))
@@ -156,8 +160,8 @@ def depth(survey: Survey, deep: dict) -> Finding:
     most = max(deep.values())
     count = len(np.unique(np.concatenate([survey.looks[row].values for row in deep])))
     counts = {"largest": most, "levels": count, "bits": bits}
-    text = (f"{images(len(deep))} are of 16 bit; their largest value is {most}, that of {most.bit_length()} bit, and "
-            f"they have {count} different values")
+    text = (f"{images(len(deep))} are of 16 bit; their largest value is {most}, so that they are read as "
+            f"{survey.depth} bit; they have {count} different values")
     if len(set(bits.values())) > 1 and max(bits.values()) > min(bits.values()) + 1:
         few = [user for user in bits if bits[user] < max(bits.values()) - 1]
         return Finding("depth", DECISION, f"{text}; those of {listed(few)} use fewer bits than the others'",

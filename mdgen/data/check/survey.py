@@ -12,9 +12,8 @@ import numpy as np
 from PIL import Image
 
 from mdgen.data.check.frames import LEAST, cropped, find_frame
-from mdgen.data.colormap import detect_colormap, is_grey, to_levels
-from mdgen.data.image_io import FORMATS, _read
-from mdgen.data.source_files import FileFormat
+from mdgen.data.colormap import candidates, detect_colormap, is_grey
+from mdgen.data.image_io import FORMATS, _read, depth_of, intensities
 from mdgen.data.user_folders import list_users
 from mdgen.errors import RequestError
 
@@ -26,11 +25,14 @@ MAPPED = 24         # images that show the colour map
 
 @dataclass(frozen=True)
 class Look:
-    """One image within the crop. form: of the whole file. levels: uint8 [GRID, GRID], as they are read with the set's
-    colour map. colours: uint8 [THUMB, THUMB, 3]. digest: of its pixels. grey: whether it has no colours. values: those
-    that the file holds, rising; None in colours. framed: has the others' frame."""
+    """One image within the crop. kind, size, depth: of the file, such as PNG, (height, width) in pixels, bits a value.
+    levels: uint8 [GRID, GRID], as they are read with the set's colour map. colours: uint8 [THUMB, THUMB, 3]. digest: of
+    its pixels. grey: whether it has no colours. values: those that the file holds, rising; None in colours. framed:
+    whether it has the others' frame."""
 
-    form: FileFormat
+    kind: str
+    size: tuple
+    depth: int
     levels: np.ndarray
     colours: np.ndarray
     digest: str
@@ -44,8 +46,9 @@ class Survey:
     """A folder of users as the reader would take it, but for its frame, which is left out where there is one.
 
     paths, labels, looks: of the n images that could be read. unreadable: lines for the others. crops: {user: (left,
-    top, right, bottom) of the frame, () for none}. colormap: None where colours fit none. skipped: files below the root
-    that are no images, or lie where none are looked for.
+    top, right, bottom) of the frame, () for none}. colormap: None where colours fit none. undecided: why a map was only
+    the likeliest of several, "" where it is sure. depth: bits that 16-bit files are read with, None without any.
+    skipped: files below the root that are no images, or lie where none are looked for.
     """
 
     root: Path
@@ -56,6 +59,8 @@ class Survey:
     unreadable: list
     crops: dict
     colormap: str | None
+    undecided: str
+    depth: int | None
     skipped: list
 
     @functools.cached_property
@@ -75,11 +80,12 @@ def survey(root: Path, colormap: str = "auto", crop=(), progress=None) -> Survey
     progress(done, total). RequestError for a folder without images of users.
     """
     folders = list_users(Path(root), min_images=1, min_users=1)
+    depth, undecided = depth_of([path for paths in folders.values() for path in paths]), ""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         frames = find_frames(folders, crop, pool)
         if colormap == "auto":
-            colormap = find_colormap(folders, crop, frames, pool)
-        jobs = [(path, crop, frames[user], colormap) for user, paths in folders.items() for path in paths]
+            colormap, undecided = find_colormap(folders, crop, frames, pool)
+        jobs = [(path, crop, frames[user], colormap, depth) for user, paths in folders.items() for path in paths]
         found = []
         for done, one in enumerate(pool.map(look, jobs), start=1):
             found.append(one)
@@ -89,7 +95,7 @@ def survey(root: Path, colormap: str = "auto", crop=(), progress=None) -> Survey
     kept = [row for row, one in enumerate(found) if isinstance(one, Look)]
     return Survey(Path(root), list(folders), [jobs[row][0] for row in kept], labels[kept], [found[row] for row in kept],
                   [one for one in found if isinstance(one, str)],
-                  {user: frame.crop if frame else () for user, frame in frames.items()}, colormap,
+                  {user: frame.crop if frame else () for user, frame in frames.items()}, colormap, undecided, depth,
                   skipped_files(Path(root), {path for path, *_ in jobs}))
 
 
@@ -111,12 +117,16 @@ def find_frames(folders: dict, crop, pool) -> dict:
 
 
 def find_colormap(folders: dict, crop, frames, pool):
-    """What `detect_colormap` says of some images without their frames; "gray" where none can be read."""
+    """(what `detect_colormap` says of some images without their frames, ""), "gray" where none can be read; where it
+    cannot decide, the likeliest map and why."""
     places = spaced([(user, path) for user, paths in folders.items() for path in paths], MAPPED)
     pictures = [cropped(picture, frames[user].crop if frames[user] else ())[::2, ::2]
                 for (user, _), picture in zip(places, pool.map(lambda place: whole(place[1], crop), places))
                 if picture is not None]
-    return detect_colormap(pictures) if pictures else "gray"
+    try:
+        return detect_colormap(pictures) if pictures else "gray", ""
+    except RequestError as error:
+        return candidates(pictures)[0][0], str(error)
 
 
 def spaced(items, most: int) -> list:
@@ -133,13 +143,13 @@ def whole(path: Path, crop=()):
 
 
 def look(job):
-    """A Look at (path, crop, Frame or None, colormap); one line where the file cannot be read."""
-    path, crop, frame, colormap = job
+    """A Look at (path, crop, Frame or None, colormap, depth); one line where the file cannot be read."""
+    path, crop, frame, colormap, depth = job
     try:
-        image = _read(path, crop=crop)
+        image = _read(path, depth=depth, crop=crop)
     except RequestError as error:
         return str(error)
-    form, values = FileFormat.of_file(path), np.asarray(image)
+    values, (kind, size, bits) = np.asarray(image), header(path)
     framed = frame is not None and frame.surrounds(np.broadcast_to(values[..., None], (*values.shape, 3))
                                                    if values.ndim == 2 else values)
     inside = np.ascontiguousarray(cropped(values, frame.crop) if framed else values)
@@ -147,9 +157,9 @@ def look(job):
     if inside.ndim == 2:
         colours = np.repeat(colours[..., None], 3, axis=-1)
     grey = is_grey(colours)
-    return Look(form, levels_of(sampled(inside, GRID), grey, colormap), colours,
+    return Look(kind, size, bits, levels_of(sampled(inside, GRID), colormap), colours,
                 hashlib.sha256(repr(inside.shape).encode() + inside.tobytes()).hexdigest()[:16], grey,
-                values_of(path, form, inside) if grey else None, framed)
+                values_of(path, bits, inside) if grey else None, framed)
 
 
 def sampled(pixels, size: int):
@@ -158,16 +168,21 @@ def sampled(pixels, size: int):
     return np.ascontiguousarray(pixels[rows[:, None], columns])
 
 
-def levels_of(pixels, grey: bool, colormap):
+def levels_of(pixels, colormap):
     """uint8 [H, W] of pixels [H, W] or [H, W, 3]: what the map's colours stand for, else brightness."""
-    if pixels.ndim == 2:
-        return pixels
-    return to_levels(pixels, colormap) if colormap and not grey else np.asarray(Image.fromarray(pixels).convert("L"))
+    image = Image.fromarray(pixels)
+    return np.asarray(intensities(image, colormap) if colormap else image.convert("L"))
 
 
-def values_of(path: Path, form: FileFormat, pixels):
+def header(path: Path):
+    """(kind, (height, width), bits of a value) of a picture file."""
+    with Image.open(path, formats=tuple(FORMATS)) as image:
+        return image.format, (image.height, image.width), 16 if image.mode.startswith("I") else 8
+
+
+def values_of(path: Path, bits: int, pixels):
     """The different values of a grey file, rising: of 65536 in one of 16 bit, else of 256."""
-    if form.mode == "I;16":
+    if bits == 16:
         with Image.open(path, formats=tuple(FORMATS)) as image:
             pixels = np.asarray(image).astype(np.int64).clip(0, 65535)
     return np.flatnonzero(np.bincount(pixels.ravel())).astype(np.uint16)

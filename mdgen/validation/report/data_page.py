@@ -20,13 +20,12 @@ SHOWN, USERS_SHOWN = 4, 24   # images of each user, and users, on the page
 
 def facts(survey: Survey) -> dict:
     """What the folder holds, whatever is found: names and short texts."""
-    sizes = Counter(f"{look.form.height} x {look.form.width}" for look in survey.looks)
-    kinds = Counter(look.form.kind for look in survey.looks)
-    coloured = any(not look.grey for look in survey.looks)
+    sizes = Counter(f"{look.size[0]} x {look.size[1]}" for look in survey.looks)
+    kinds = Counter(look.kind for look in survey.looks)
     return {"users": len(survey.users), "images": len(survey.looks),
             "size": ", ".join(size for size, _ in sizes.most_common(3)) or "–",
             "type": ", ".join(kind for kind, _ in kinds.most_common()) or "–",
-            "colour map": (survey.colormap or "none, RGB") if coloured else "gray"}
+            "colour map": survey.colormap or "none, RGB"}
 
 
 def summary(survey: Survey, findings: list[Finding]) -> list[str]:
@@ -55,10 +54,11 @@ def render(survey: Survey, findings: list[Finding], command: str) -> str:
     rows = [[finding.name.replace("_", " "), finding.level, f"{finding.text}.", finding.cure] for finding in findings]
     found = table(Table("findings", ["finding", "level", "what was found", "cure"], rows, kind="words")) if rows else ""
     known = figures((name, str(value)) for name, value in facts(survey).items())
-    parts = [f"<h1>{escape(str(survey.root))}: is the data as it should be?</h1><p><strong>{escape(said)}.</strong></p>",
-             known, section("Findings", "Each with its cure, those that need a decision first.", found, wide=True),
-             section("Images", "Some of every user in the order of the files, as they are read: within the frame if one "
-                     "was found, by the colour map if it is known.", *users(survey), wide=True),
+    parts = [f"<h1>{escape(str(survey.root))}: is the data as it should be?</h1>",
+             f"<p><strong>{escape(said)}.</strong></p>{known}",
+             section("Findings", "Each with its cure, those that need a decision first.", found, wide=True),
+             section("Images", "Some of every user in the order of the files, as they are read: within the frame if "
+                     "one was found, by the colour map if it is known.", *users(survey), wide=True),
              f"<footer><code>{escape(command)}</code></footer>"]
     return page("Data check", "\n".join(parts))
 
