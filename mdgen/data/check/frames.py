@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 LEAST = 6           # images; of fewer the walk itself may look like what stays the same
-STILL = 10.0        # standard deviation over the images, of 255, of what JPEG does to a pixel that stays
+STILL = 16.0        # standard deviation over the images, of 255, of what JPEG does to a pixel that stays
 FLOOR = 60.0        # RGB distance from the floor's colour, within which a pixel is floor
-ALIVE = 0.5         # of the most that a row or column has of pixels that change or are floor
+ALIVE = 0.7         # of the most that a row or column has of pixels that change or are floor
 THIN = 0.04         # of the height: a strip along the top or bottom alone that is a line of no Doppler, not a frame
 LIKE = 25.0         # mean difference, of 255, of an image's frame from the others'
 LEAST_LEFT = 0.2    # of the pixels, which a crop has to leave

@@ -14,7 +14,8 @@ from mdgen.data.windows import WINDOWS_FILE
 from mdgen.errors import RequestError
 
 COARSE = 16         # rows and columns by which near copies are found
-COPY = 0.99         # correlation of two images, less what all have in common; two windows of one walk reach 0.95
+SUSPECT = 0.9       # correlation of two images at that size, less what all have in common, and
+COPY = 0.83         # at GRID, where JPEG of quality 50 leaves 0.84 and more, and windows that share 75 % reach 0.78
 BLOCK = 1024        # images that are compared with all others at a time
 
 NEAREST, FARTHEST = 4, 108   # columns of GRID by which neighbours may be shifted: shares of 97 down to 16 %
@@ -35,27 +36,27 @@ def find(survey: Survey, data: DataConfig) -> list:
 def copies(survey: Survey):
     """Pairs of images [m, 2] that show the same pixels, or nearly so as after another compression; first < second."""
     digests = np.unique([look.digest for look in survey.looks], return_inverse=True)[1]
-    rows = standardised(survey.levels)
-    pairs = []
-    for start in range(0, len(rows), BLOCK):
-        near = rows[start:start + BLOCK] @ rows.T > COPY
-        near |= digests[start:start + BLOCK, None] == digests
-        first, second = np.nonzero(near)
-        keep = first + start < second
-        pairs.append(np.stack([first[keep] + start, second[keep]], axis=1))
-    return np.concatenate(pairs)
-
-
-def standardised(levels):
-    """uint8 [n, GRID, GRID] -> [n, COARSE²] float32 of unit length, less what all images have in common; 0 where that
-    is all there is."""
     side = GRID // COARSE
-    coarse = levels.reshape(len(levels), COARSE, side, COARSE, side).mean(axis=(2, 4), dtype=np.float32)
-    coarse = coarse.reshape(len(levels), -1)
-    coarse -= coarse.mean(axis=0)
-    coarse -= coarse.mean(axis=1, keepdims=True)
-    length = np.linalg.norm(coarse, axis=1, keepdims=True)
-    return np.where(length > COARSE, coarse / np.maximum(length, 1e-6), 0)   # one level a cell says nothing
+    coarse = survey.levels.reshape(-1, COARSE, side, COARSE, side).mean(axis=(2, 4), dtype=np.float32)
+    common, rows = survey.levels.mean(axis=0, dtype=np.float32), standardised(coarse, coarse.mean(axis=0))
+    found = [np.empty((0, 2), np.int64)]
+    for start in range(0, len(rows), BLOCK):
+        same = digests[start:start + BLOCK, None] == digests
+        pairs = np.argwhere(same | (rows[start:start + BLOCK] @ rows.T > SUSPECT)) + [start, 0]
+        pairs = pairs[pairs[:, 0] < pairs[:, 1]]
+        for part in np.array_split(pairs, len(pairs) // BLOCK + 1):
+            first, second = (standardised(survey.levels[side], common) for side in part.T)
+            found.append(part[((first * second).sum(axis=1) > COPY) | (digests[part[:, 0]] == digests[part[:, 1]])])
+    return np.concatenate(found)
+
+
+def standardised(levels, common):
+    """[n, H, W] -> [n, H W] float32 of unit length, less what all images have in common, [H, W]; 0 where that is all
+    there is."""
+    rows = (levels - common).reshape(len(levels), common.size)
+    rows -= rows.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.where(length > np.sqrt(rows.shape[1]), rows / np.maximum(length, 1e-6), 0)   # one level a cell is nothing
 
 
 def shown(survey: Survey, pair) -> str:
