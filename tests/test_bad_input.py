@@ -93,7 +93,7 @@ def leave_one(path):
     (huge_png, ["w1.png", "million pixels", "Replace or remove"]),
     (lambda path: huge_png(path, 10000), ["w1.png", "10000x10000 pixels", "at most 50 million"]),
     (truncate, ["w1.png", "1 of 36 images cannot be used", "Replace or remove"]),
-    (lambda path: path.write_text("not an image"), ["w1.png", "not a PNG or JPEG", "Replace or remove"]),
+    (lambda path: path.write_text("not an image"), ["w1.png", "not a PNG, JPEG", "Replace or remove"]),
     (lambda path: path.write_bytes(b""), ["w1.png", "Replace or remove"]),
     (leave_one, ["ID_2", "has 1 image", "at least 2"]),
     (lambda path: [p.unlink() for p in path.parent.iterdir()],

@@ -100,7 +100,7 @@ def asked_format(args, run):
     kind = {"png": "PNG", "jpg": "JPEG", "npy": "NPY", None: files.kind}[args.format]
     if kind != files.kind:
         mode = {"I;16": "L"}.get(files.mode, files.mode) if kind == "JPEG" else files.mode
-        files = FileFormat(kind, files.height, files.width, mode)
+        files = FileFormat(kind, files.height, files.width, mode, depth=files.depth)
     return files
 
 

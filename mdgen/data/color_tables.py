@@ -6,7 +6,7 @@ import numpy as np
 
 from mdgen.config.schema import COLORMAPS
 
-CYCLES = ("hsv",)   # known by sight, but no intensity can be read from them: they end in the colour that they begin with
+CYCLES = ("hsv",)   # known by sight, but no intensity can be read from them: they end where they begin
 
 # Every fifth of the 256 colours as RRGGBB; the four between two of them lie on the straight line. Against the
 # originals: at most 3 of 255 in a channel, at most one level when read back. Turbo: Mikhailov 2019; inferno, magma,

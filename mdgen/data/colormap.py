@@ -1,25 +1,27 @@
 """Pseudo-colour images <-> the one intensity channel that was painted with a colour map.
 
 A spectrogram image in colours carries one number per pixel, its place in the colour table. Intensity runs
-from 0 (first colour, weakest echo) to 1 (last colour). NumPy alone.
+from 0 (first colour, weakest echo) to 1 (last colour). NumPy and SciPy alone.
 """
 
 from functools import lru_cache
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from mdgen.data.color_tables import COLORMAPS, CYCLES, color_table
 from mdgen.errors import RequestError
 
 __all__ = ["COLORMAPS", "candidates", "color_table", "detect_colormap", "is_grey", "misfit", "to_color", "to_intensity",
-           "to_levels"]
+           "packed_to_levels", "to_levels"]
 
 MAX_MISFIT = 30.0    # mean RGB distance: jet in JPEG of quality 50 reaches 20
-MAX_MISFIT_TABLE = 8.0   # of images with no more colours than a table has: they were not compressed after painting
+MAX_MISFIT_TABLE = 8.0   # mean over colours that are no more than a table has: nothing was compressed after painting
 MAX_CHROMA = 2.0     # mean (max - min) over R, G, B, of 255, below which an image counts as grey
 ALIKE = 1.3, 0.5     # a map fits about as well as the best up to so many times its misfit and so much more
-THINNED = 32         # pixels of a side at which images are compared with maps
-CHUNK = 8192         # colours that are compared with a table at once
+THINNED = 24         # pixels of a side at which images are compared with maps
+FEW = 8192           # colours of which finding the twins takes longer than looking them up twice
+CHUNK = 1024         # colours that are compared with a table at once: what a core keeps at hand
 
 
 def to_color(intensity, colormap="jet"):
@@ -44,21 +46,28 @@ def to_intensity(rgb, colormap="jet"):
 
 def to_levels(rgb, colormap="jet"):
     """As `to_intensity`, but the level itself: [..., H, W, 3] uint8 -> [..., H, W] uint8."""
-    rgb = np.ascontiguousarray(_checked(rgb))
-    packed = np.bitwise_or(rgb[..., 2], np.left_shift(rgb[..., 1], 8, dtype=np.int32))
-    packed |= np.left_shift(rgb[..., 0], 16, dtype=np.int32)
-    known = _known(colormap)
+    rgb = _checked(rgb)
+    return packed_to_levels(rgb[..., 0] | np.left_shift(rgb[..., 1], 8, dtype=np.uint32)
+                            | np.left_shift(rgb[..., 2], 16, dtype=np.uint32), colormap)
+
+
+def packed_to_levels(packed, colormap):
+    """As `to_levels` for colours that are one number each, R + 256 G + 65536 B: uint32 [...] -> uint8 [...]."""
+    tree, known = _search(colormap)
     found = known.take(packed)  # level + 1, or 0 for a colour that was not met before
-    if found.min(initial=1) == 0:
-        new = np.unique(packed[found == 0])
-        known[new] = _nearest(np.stack([new >> 16, (new >> 8) & 255, new & 255], axis=-1), colormap)[0] + 1
+    if not found.all():
+        new = packed[found == 0]
+        new = new if len(new) < FEW else np.unique(new)
+        known[new] = tree.query(np.stack([new & 255, (new >> 8) & 255, new >> 16], axis=-1))[1] + 1
         found = known.take(packed)
     return (found - 1).astype(np.uint8)
 
 
 def misfit(rgb, colormap):
     """Mean RGB distance (0 to 442) from the pixels of rgb [..., H, W, 3] uint8 to the map's colours."""
-    return float(_nearest(_checked(rgb).reshape(-1, 3), colormap)[1].mean())
+    rgb = _checked(rgb).reshape(-1, 3)
+    nearest = color_table(colormap)[_nearest(rgb, colormap)]
+    return float(np.linalg.norm(rgb.astype(np.float32) - nearest, axis=1).mean())
 
 
 def is_grey(rgb):
@@ -69,23 +78,20 @@ def is_grey(rgb):
 
 
 def candidates(images):
-    """[(name, misfit)] of all maps, reversed ones and "hsv" for RGB images [H, W, 3] uint8 (sizes may differ), best first.
+    """[(name, misfit)] of all maps, their reverses and "hsv", best first, for RGB images [H, W, 3] uint8 of any sizes.
 
-    The misfit is averaged over the images that have chroma, over all where none has; a thirty-second of a side apart
-    pixels are compared. A map and its reverse have the same colours, so the same misfit: the one whose weak end is
+    The misfit is averaged over the images that have chroma, over all where none has; THINNED pixels along a side are
+    compared. A map and its reverse have the same colours, so the same misfit: the one whose weak end is
     the floor of more of the images stands first. Raises ValueError on an empty list.
     """
-    images = _thinned(images)
-    found = []
-    for name in COLORMAPS + CYCLES:
-        distance = float(np.mean([misfit(image, name) for image in images]))
-        found.append((distance, name))
-    ranked = []
-    for distance, name in sorted(found):
-        both = [name, f"{name}_r"] if name not in CYCLES else [name]
-        if len(both) == 2 and sum(_leaning(to_levels(image, name)) or 0 for image in images) < 0:
-            both.reverse()
-        ranked += [(each, distance) for each in both]
+    images, ranked = _thinned(images), []
+    for distance, name in sorted((float(np.mean([misfit(image, name) for image in images])), name)
+                                 for name in COLORMAPS + CYCLES):
+        if name in CYCLES:
+            ranked.append((name, distance))
+            continue
+        turned = distance <= MAX_MISFIT and sum(vote or 0 for vote in _votes(images, name)) < 0
+        ranked += [(each, distance) for each in ([f"{name}_r", name] if turned else [name, f"{name}_r"])]
     return ranked
 
 
@@ -103,8 +109,8 @@ def detect_colormap(images):
     if grey:   # of bone, the darkest part has next to no chroma
         ranked = [entry for entry in ranked if entry[0].removesuffix("_r") in ("bone", "gray")]
     (best, distance), (_, following) = ranked[0], ranked[2 if ranked[0][0] not in CYCLES else 1]
-    painted = len(np.unique(np.concatenate([image.reshape(-1, 3) for image in thinned]), axis=0)) <= 256
-    if distance > (MAX_MISFIT_TABLE if painted else MAX_MISFIT):
+    colours = np.unique(np.concatenate([image.reshape(-1, 3) for image in thinned]), axis=0)
+    if distance > MAX_MISFIT or (len(colours) <= 256 and misfit(colours[None], best) > MAX_MISFIT_TABLE):
         return None
     if following <= ALIKE[0] * distance + ALIKE[1] and not grey:
         alike = [name for name, other in ranked if other <= ALIKE[0] * distance + ALIKE[1]]
@@ -114,7 +120,7 @@ def detect_colormap(images):
 
 def _directed(name, images):
     """The map or its reverse, whichever has the floor of these images at its weak end."""
-    votes = [_leaning(to_levels(image, name)) for image in images]
+    votes = _votes(images, name)
     weak, strong, torn = votes.count(1), votes.count(-1), votes.count(None)
     if 2 * strong >= len(votes) and strong >= 4 * (weak + torn):
         return f"{name}_r"
@@ -122,6 +128,10 @@ def _directed(name, images):
         return name   # where nothing speaks for either, the one that most people use
     raise _undecided([name, f"{name}_r"], f"and do not show which end is the floor ({weak} of {len(votes)} for "
                      f"{name}, {strong} for {name}_r)")
+
+
+def _votes(images, name):
+    return [_leaning(_nearest(image.reshape(-1, 3), name).reshape(image.shape[:2])) for image in images]
 
 
 def _leaning(levels):
@@ -152,25 +162,32 @@ def _thinned(images):
 
 
 def _nearest(colours, colormap):
-    """(levels, distances) of the table colours that are nearest to colours [N, 3].
+    """Levels [N] of the table colours that are nearest to colours [N, 3].
 
     |c - t|^2 = |c|^2 - (2 c.t - |t|^2): whole numbers below 2^24, so that float32 is exact.
     """
-    table = color_table(colormap).astype(np.float32)
-    offsets, colours = (table**2).sum(axis=1), np.asarray(colours, dtype=np.float32)
-    parts = [part @ (2 * table.T) - offsets for part in np.split(colours, range(CHUNK, len(colours), CHUNK))]
-    levels = np.concatenate([part.argmax(axis=1) for part in parts])
-    return levels, np.linalg.norm(colours - table[levels], axis=1)
+    products, squares = _products(colormap)
+    colours = np.asarray(colours, dtype=np.float32)
+    parts = [(colours[begin:begin + CHUNK] @ products - squares).argmax(axis=1)
+             for begin in range(0, len(colours), CHUNK)]
+    return np.concatenate(parts)
 
 
 @lru_cache(maxsize=None)
-def _known(colormap):
-    """Level + 1 for each of the 2^24 colours met so far, 0 for others.
+def _products(colormap):
+    """(2 t [3, 256], |t|^2 [256]) of the table's colours t, float32."""
+    table = color_table(colormap).astype(np.float32)
+    return 2 * table.T, (table**2).sum(axis=1)
+
+
+@lru_cache(maxsize=None)
+def _search(colormap):
+    """(tree over the table, level + 1 for each of the 2^24 colours met so far, R + 256 G + 65536 B, 0 for others).
 
     Filled as colours turn up: exact, and cheap because images of one source share most of their colours.
     Threads may fill it at once, since they all write the same value to the same place.
     """
-    return np.zeros(1 << 24, dtype=np.int16)
+    return cKDTree(color_table(colormap).astype(np.float64)), np.zeros(1 << 24, dtype=np.int16)
 
 
 def _checked(rgb):

@@ -16,13 +16,14 @@ from PIL import Image, ImageChops
 from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION as PHOTOMETRIC
 from torch.nn import functional as F
 
-from mdgen.data.colormap import COLORMAPS, color_table, detect_colormap, is_grey, to_levels
+from mdgen.data.colormap import COLORMAPS, color_table, detect_colormap, is_grey, packed_to_levels
 from mdgen.errors import RequestError, RunError
 from mdgen.files import digest, whole_file
 
 FORMATS = {"PNG": (".png",), "JPEG": (".jpg", ".jpeg", ".jfif"), "TIFF": (".tif", ".tiff"), "BMP": (".bmp",),
            "WEBP": (".webp",)}   # Pillow's names, and how such files end
 EXTENSIONS = tuple(extension for extensions in FORMATS.values() for extension in extensions)
+KINDS = "PNG, JPEG, TIFF, BMP or WEBP"
 MAX_PIXELS = 50_000_000
 DETECTION_SAMPLES = 24
 DEPTHS = 8, 10, 12, 14, 16   # bits that radars and cameras put into 16-bit files
@@ -53,13 +54,13 @@ def decode_all(paths, settings, workers, progress):
             if progress:
                 progress(i + 1, len(paths))
     if failed:
-        raise RequestError(f"{len(failed)} of {len(paths)} images cannot be used, first {failed[0]}; expected "
-                           f"{', '.join(FORMATS)} of at most {MAX_PIXELS // 10**6} million pixels. Replace or remove them")
+        raise RequestError(f"{len(failed)} of {len(paths)} images cannot be used, first {failed[0]}; expected {KINDS} "
+                           f"of at most {MAX_PIXELS // 10**6} million pixels. Replace or remove them")
     return pixels, channels, colormap
 
 
 def depth_of(paths, workers: int | None = None) -> int | None:
-    """Bits that the values of 16-bit gray files among the paths fill: one of DEPTHS; None where there are no such files.
+    """Bits that the values of 16-bit gray files fill, one of DEPTHS; None where there are none among the paths.
 
     One depth for all of them, the least that holds their greatest value: 12-bit radars and cameras write 0 to 4095
     into files of 16 bits. Files named as JPEG, which has 8, are not opened, nor are files that cannot be read an error.
@@ -114,10 +115,11 @@ def _decode(size, channels, colormap, read, path):
 def intensities(image, colormap):
     """A PIL image of mode L or RGB, painted in `colormap`, as levels: mode L, 0 weakest to 255 strongest."""
     if image.mode == "RGB":
-        pixels = np.asarray(image)
-        if not colormap.startswith(("bone", "gray")) and is_grey(pixels[::4, ::4]):
+        packed = np.frombuffer(image.tobytes("raw", "RGBX"), dtype="<u4").reshape(image.height, image.width) & 0xFFFFFF
+        sparse = packed[::4, ::4, None].astype("<u4").view(np.uint8)[..., :3]
+        if not colormap.startswith(("bone", "gray")) and is_grey(sparse):
             return image.convert("L")   # intensities among images in colour
-        return Image.fromarray(to_levels(pixels, colormap))
+        return Image.fromarray(packed_to_levels(packed, colormap))
     return ImageChops.invert(image) if colormap == "gray_r" else image
 
 
@@ -131,7 +133,7 @@ def _read(path, floor=(0, 0, 0), depth=None, crop=()):
     except Image.DecompressionBombError:
         reason = f"more than {MAX_PIXELS // 10**6} million pixels"
     except Image.UnidentifiedImageError:
-        reason = f"not a {', '.join([*FORMATS][:-1])} or {[*FORMATS][-1]}"
+        reason = f"not a {KINDS}"
     except Exception as error:  # decoders raise whatever a broken file leads them to
         reason = " ".join(str(error).split()) or type(error).__name__
     raise RequestError(f"{shown(path)} ({reason})")

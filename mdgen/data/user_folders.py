@@ -1,6 +1,6 @@
 """A folder of images per user -> one dataset in memory.
 
-    root/ID_1/*.png|jpg|jpeg, root/ID_2/..., ...        the folder's name is the label
+    root/ID_1/*.png|jpg|tif|bmp|webp, root/ID_2/..., ...        the folder's name is the label
 
 Users and files stand in natural order (ID_2 before ID_10). Hidden files, loose files beside the user folders,
 other file types and folders inside a user folder are left alone.
@@ -17,7 +17,7 @@ import torch
 
 from mdgen.data.colormap import COLORMAPS
 from mdgen.data.columns import canvases
-from mdgen.data.image_io import EXTENSIONS, cached, decode_all, shown, to_floats
+from mdgen.data.image_io import DEPTHS, EXTENSIONS, cached, decode_all, shown, to_floats
 from mdgen.errors import RequestError
 
 MAX_NAME_BYTES = 200   # file systems allow 255, and "<user>_00000.png.part" must fit
@@ -32,9 +32,10 @@ class UserFolders(torch.utils.data.Dataset):
 
     height, width: size in pixels. Colours become intensity at the native size; then shrinking averages areas
     (box), enlarging interpolates linearly, which cannot leave the range. Grey images (L, 1, LA, RGB without
-    chroma, 16 bit with 65535 as full scale) are intensities already. What is transparent is the floor.
+    chroma, 16 bit) are intensities already. What is transparent is the floor.
     channels: "intensity", "rgb", or "auto": intensity if the colour map is known or detected, else rgb.
     crop: pixels cut from every file before anything else (left, top, right, bottom); () none.
+    depth: bits that the values of 16-bit files fill; None: what the greatest of all of them needs (`depth_of`).
     users: only these folder names. min_images: the fewest images that a user may have.
     cache_dir: keeps the decoded images until a file or a setting changes. workers: threads, by default one
     per core. progress: called as progress(done, total) after every image.
@@ -42,9 +43,9 @@ class UserFolders(torch.utils.data.Dataset):
     """
 
     def __init__(self, root: str | Path, *, height: int = 64, width: int = 64, channels: str = "intensity",
-                 colormap: str = "auto", crop: tuple = (), users: list[str] | None = None, min_images: int = 2,
-                 cache_dir: str | Path | None = None, workers: int | None = None, progress=None):
-        settings = _checked(height=height, width=width, channels=channels, colormap=colormap, crop=crop)
+                 colormap: str = "auto", crop: tuple = (), depth: int | None = None, users: list[str] | None = None,
+                 min_images: int = 2, cache_dir: str | Path | None = None, workers: int | None = None, progress=None):
+        settings = _checked(height=height, width=width, channels=channels, colormap=colormap, crop=crop, depth=depth)
         self.root, self.crop = Path(root), crop
         folders = list_users(self.root, users, min_images)
         self.users = list(folders)
@@ -81,9 +82,9 @@ class UserFolders(torch.utils.data.Dataset):
 
 
 def read_folder(folder: str | Path, *, height: int, width: int, channels: str, colormap: str, crop: tuple = (),
-                progress=None):
+                depth: int | None = None, progress=None):
     """All images of one person's folder in natural order, uint8 [N, C, H, W]; settings and errors as of UserFolders."""
-    settings = _checked(height=height, width=width, channels=channels, colormap=colormap, crop=crop)
+    settings = _checked(height=height, width=width, channels=channels, colormap=colormap, crop=crop, depth=depth)
     pixels, *_ = decode_all(_images_of(Path(folder), 1), settings, None, progress)
     return torch.from_numpy(pixels)
 
@@ -181,10 +182,11 @@ def _is_image(entry):
 
 def _checked(**settings):
     """The settings of decoding; RequestError unless they make sense."""
-    known = {"channels": ("intensity", "rgb", "auto"), "colormap": (*COLORMAPS, "auto")}
+    maps = [*COLORMAPS, *(f"{name}_r" for name in COLORMAPS)]
+    known = {"channels": ("intensity", "rgb", "auto"), "colormap": (*maps, "auto"), "depth": (*DEPTHS, None)}
     for what, choices in known.items():
         if settings[what] not in choices:
-            raise RequestError(f"{what} is {settings[what]!r}, expected one of {', '.join(choices)}")
+            raise RequestError(f"{what} is {settings[what]!r}, expected one of {', '.join(map(str, choices))}")
     if settings["height"] < 1 or settings["width"] < 1:
         raise RequestError(f"image size is {settings['height']}x{settings['width']}, expected at least 1x1")
     return settings

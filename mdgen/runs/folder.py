@@ -117,6 +117,11 @@ class RunFolder:
         return FileFormat.of_values(files) if files else FileFormat("PNG", data.height, data.width)
 
     @property
+    def depth(self) -> int | None:
+        """Bits of 16-bit files as the training files have them; None where these have 8."""
+        return self.file_format.depth if self.file_format.mode == "I;16" else None
+
+    @property
     def samples(self) -> Path:
         return self.path / "samples"
 

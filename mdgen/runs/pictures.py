@@ -19,9 +19,8 @@ def read_as(run: RunFolder, folder: Path, *, generated: bool, min_images: int = 
     """
     data = run.config.data
     return UserFolders(folder, height=data.height, width=data.width, channels=run.users.channels,
-                       colormap=run.users.colormap or "auto", crop=() if generated else data.crop,
-                       min_images=min_images, cache_dir=run.path / "cache",
-                       progress=progress)
+                       colormap=run.users.colormap or "auto", crop=() if generated else data.crop, depth=run.depth,
+                       min_images=min_images, cache_dir=run.path / "cache", progress=progress)
 
 
 def as_learnt(run: RunFolder, tree: UserFolders) -> UserFolders:

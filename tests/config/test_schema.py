@@ -83,7 +83,7 @@ def test_a_wrong_assignment_is_named_with_what_was_expected(assignment, parts):
 
 @pytest.mark.parametrize("assignment, part", [
     ("data.channels=rainbow", "expected one of auto, rgb, intensity"),
-    ("data.colormap=hot", "expected one of auto, jet"),
+    ("data.colormap=rainbow", "expected one of auto, jet"),
     ("vae.down_factor=3", "vae.down_factor is 3; expected one of 4, 8"),
     ("diffusion.schedule=cosin", "expected one of linear, scaled_linear, cosine"),
     ("diffusion.prediction=w", "expected one of eps, x0, v"),

@@ -141,8 +141,8 @@ def test_unknown_profiles_and_colour_maps_are_refused(tmp_path):
         write_demo_users(tmp_path / "demo", profile="x")
     with pytest.raises(RequestError, match="has no image ID_9/x.png; expected one such as ID_1/ID_1_0001.png"):
         simulate_again(write_demo_users(tmp_path / "one", num_users=1, images_per_user=1, size=16), "ID_9/x.png")
-    with pytest.raises(RequestError, match="colormap is 'hot'"):
-        write_demo_users(tmp_path / "demo", colormap="hot")
+    with pytest.raises(RequestError, match="colormap is 'rainbow'"):
+        write_demo_users(tmp_path / "demo", colormap="rainbow")
 
 
 def test_the_command_writes_what_it_says(tmp_path, capsys):

@@ -43,6 +43,33 @@ def test_gray_files_stay_gray_of_their_depth(tmp_path, mode, depth):
         assert first.mode == second.mode and np.array_equal(np.asarray(first), np.asarray(second))
 
 
+@pytest.mark.parametrize("ending", ["png", "tif"])
+@pytest.mark.parametrize("bits", [8, 10, 12, 14])
+def test_files_of_16_bits_are_written_with_the_bits_that_their_sources_fill(tmp_path, bits, ending):
+    full = 2**bits - 1
+    ramp = np.linspace(0, full, 40 * 56).reshape(40, 56).round().astype(np.uint16)
+    paths = [saved(tmp_path / f"{k}.{ending}", ramp // (4 - k)) for k in range(4)]   # the first alone would be darker
+    form = FileFormat.of_most(paths)
+    assert (form.mode, form.depth, form.suffix) == ("I;16", bits, f".{ending}")
+    levels = np.arange(256, dtype=np.uint8).repeat(9)[:40 * 56].reshape(40, 56)
+    written = np.asarray(Image.open(io.BytesIO(form.encode(np.dstack([levels] * 3)))))
+    assert written.dtype == np.uint16 and np.abs(written - levels / 255 * full).max() <= 0.5
+    assert FileFormat.of_values(form.to_values()) == form
+
+
+@pytest.mark.parametrize("ending, options, exact", [
+    ("tif", {}, True), ("bmp", {}, True), ("webp", {"lossless": True}, True), ("webp", {"quality": 80}, False)])
+def test_other_kinds_stay_what_they_are(tmp_path, ending, options, exact):
+    form = FileFormat.of_file(saved(tmp_path / f"a.{ending}", picture(), **options))
+    assert form.suffix == f".{ending}" and form.lossless is exact
+    form.write(tmp_path / f"b.{ending}", picture(seed=1))
+    with Image.open(tmp_path / f"b.{ending}") as image:
+        assert image.format == form.kind
+        error = np.abs(np.asarray(image).astype(int) - picture(seed=1)).mean()
+    assert error == 0 if exact else 0 < error < 12
+    assert FileFormat.of_file(tmp_path / f"b.{ending}") == form
+
+
 def test_gray_jpeg(tmp_path):
     source = saved(tmp_path / "a.jpg", picture()[..., 0], quality=80)
     form = FileFormat.of_file(source)

@@ -4,8 +4,8 @@ import numpy as np
 
 from mdgen.data.check.findings import DECISION, NOTE, Finding, images, listed
 from mdgen.data.check.survey import MAPPED, Survey, spaced
-from mdgen.data.color_tables import CYCLES
-from mdgen.data.colormap import candidates, misfit
+from mdgen.data.color_tables import CYCLES, color_table
+from mdgen.data.colormap import candidates, to_levels
 
 SLACK = 2           # pixels by which the frames of two users may differ and one crop still does
 DARK = 128          # of 255: a set whose strongest echo is below has lost half of its levels
@@ -108,8 +108,12 @@ def which_map(survey: Survey):
 def other_maps(survey: Survey):
     """Images in colours that do not fit the map of the set: far worse than most, and better another one."""
     rows = [] if survey.colormap in (None, "gray", "gray_r") else rows_of(survey, False)
-    distances = np.array([misfit(survey.looks[row].colours, survey.colormap) for row in rows])
-    if not len(rows) or not (odd := distances > max(WORSE * np.median(distances), LEAST_MISFIT)).any():
+    if not rows:
+        return None
+    colours = np.stack([survey.looks[row].colours for row in rows])                   # [m, THUMB, THUMB, 3]
+    painted = color_table(survey.colormap)[to_levels(colours, survey.colormap)].astype(np.float32)
+    distances = np.linalg.norm(colours - painted, axis=-1).mean(axis=(1, 2))
+    if not (odd := distances > max(WORSE * np.median(distances), LEAST_MISFIT)).any():
         return None
     rows = [row for row, one in zip(rows, odd) if one]
     found = fits(survey, rows)
