@@ -1,8 +1,8 @@
 """Findings about the Doppler axis: users whose walk lies on the other side, and where nothing moves.
 
 A spectrogram that is upside down looks like the walk of somebody who goes the other way. What tells them apart is the
-line of no Doppler, where it is not in the middle: a bright one of standing objects, or what a filter leaves, a dark line
-or the edge below which next to nothing moves.
+line of no Doppler, where it is not in the middle: a bright one of standing objects, or what a filter leaves, a dark
+line or the edge below which next to nothing moves.
 """
 
 import numpy as np

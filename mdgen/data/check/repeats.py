@@ -15,6 +15,7 @@ from mdgen.errors import RequestError
 
 COARSE = 16         # rows and columns by which near copies are found
 SUSPECT = 0.9       # correlation of two images at that size, less what all have in common, and
+DIFFERENT = 0.78    # usual correlation at GRID of an image with its nearest, up to which speckle tells copies, and
 COPY = 0.83         # at GRID, where JPEG of quality 50 leaves 0.84 and more, and windows that share 75 % reach 0.78
 BLOCK = 1024        # images that are compared with all others at a time
 
@@ -34,19 +35,33 @@ def find(survey: Survey, data: DataConfig) -> list:
 # --- copies ---
 
 def copies(survey: Survey):
-    """Pairs of images [m, 2] that show the same pixels, or nearly so as after another compression; first < second."""
+    """Pairs of images [m, 2] that show the same pixels, or nearly so as after another compression; first < second.
+
+    Near copies are told by speckle, so only where images differ in it: not in smooth ones, of which many are alike.
+    """
     digests = np.unique([look.digest for look in survey.looks], return_inverse=True)[1]
     side = GRID // COARSE
     coarse = survey.levels.reshape(-1, COARSE, side, COARSE, side).mean(axis=(2, 4), dtype=np.float32)
-    common, rows = survey.levels.mean(axis=0, dtype=np.float32), standardised(coarse, coarse.mean(axis=0))
-    found = [np.empty((0, 2), np.int64)]
+    rows, common = standardised(coarse, coarse.mean(axis=0)), survey.levels.mean(axis=0, dtype=np.float32)
+    same, suspects, nearest = [], [], []
     for start in range(0, len(rows), BLOCK):
-        same = digests[start:start + BLOCK, None] == digests
-        pairs = np.argwhere(same | (rows[start:start + BLOCK] @ rows.T > SUSPECT)) + [start, 0]
-        pairs = pairs[pairs[:, 0] < pairs[:, 1]]
-        for part in np.array_split(pairs, len(pairs) // BLOCK + 1):
-            first, second = (standardised(survey.levels[side], common) for side in part.T)
-            found.append(part[((first * second).sum(axis=1) > COPY) | (digests[part[:, 0]] == digests[part[:, 1]])])
+        equal, alike = digests[start:start + BLOCK, None] == digests, rows[start:start + BLOCK] @ rows.T
+        same.append(np.argwhere(equal) + [start, 0])
+        alike[equal] = -1
+        suspects.append(np.argwhere(alike > SUSPECT) + [start, 0])
+        nearest.append(np.stack([np.arange(len(alike)) + start, alike.argmax(axis=1)], axis=1))
+    same, suspects = (pairs[pairs[:, 0] < pairs[:, 1]] for pairs in (np.concatenate(same), np.concatenate(suspects)))
+    if np.median(correlation(survey, np.concatenate(nearest), common)) > DIFFERENT:
+        return same
+    return np.concatenate([same, suspects[correlation(survey, suspects, common) > COPY]])
+
+
+def correlation(survey: Survey, pairs, common):
+    """Of the levels of pairs [m, 2], less what all have in common [GRID, GRID]: [m]."""
+    found = [np.empty(0, np.float32)]
+    for part in np.array_split(pairs, len(pairs) // BLOCK + 1):
+        first, second = (standardised(survey.levels[side], common) for side in part.T)
+        found.append((first * second).sum(axis=1))
     return np.concatenate(found)
 
 

@@ -17,7 +17,7 @@ USERS, EACH, SIZE = 3, 8, 64
 
 @pytest.fixture(scope="session")
 def walks():
-    """Intensities float32 [users, images, H, W]; up is approaching, no two share samples. The persons' speeds differ."""
+    """Intensities float32 [users, images, H, W]; up is approaching, no two share samples; speeds differ."""
     chosen, found = PROFILES["plain77"], []
     for user, person in enumerate(draw_walkers(USERS, 0)):
         for index in range(EACH):
