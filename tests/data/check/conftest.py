@@ -8,6 +8,7 @@ from PIL import Image
 
 from mdgen.config import DataConfig
 from mdgen.data.check.check import check_folder
+from mdgen.data.check.survey import survey
 from mdgen.data.colormap import to_color
 from mdgen.radar.population import draw_walkers
 from mdgen.radar.simulation import PROFILES, draw_recording, walking_spectrogram
@@ -61,10 +62,17 @@ def plant(root):
 
 
 @pytest.fixture
-def look(root):
+def part():
+    """part(survey, data): the findings of one kind, of images in jet; None for all kinds, in whatever map there is."""
+    return None
+
+
+@pytest.fixture
+def look(root, part):
     """look(**settings of data): {name: Finding} of what stands below root."""
     def run(**settings):
-        findings = check_folder(root, DataConfig(**settings))[1]
+        data = DataConfig(**settings)
+        findings = part(survey(root, "jet"), data) if part else check_folder(root, data)[1]
         found = {finding.name: finding for finding in findings}
         assert len(found) == len(findings)
         return found

@@ -1,7 +1,14 @@
 import numpy as np
+import pytest
 
+from mdgen.data.check import doppler
 from mdgen.data.check.findings import DECISION, NOTE
 from mdgen.data.colormap import to_color
+
+
+@pytest.fixture
+def part():
+    return lambda survey, data: doppler.find(survey)
 
 
 def test_a_clean_set_has_one_axis(check, jet):
@@ -41,7 +48,7 @@ def test_a_bright_line_of_standing_objects_does_as_well(check, walks):
     images = walks.copy()
     images[:, :, 50:52] = 0.9   # in the place of the dark line
     images[2] = images[2, :, ::-1]
-    found = check(to_color(images, "gray"))
+    found = check(to_color(images))
     assert found["upside_down"].counts["sure"] == ["ID_3"]
 
 

@@ -2,9 +2,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mdgen.data.check import files
 from mdgen.data.check.findings import DECISION, NOTE
 from mdgen.data.check.frames import cropped
 from mdgen.errors import RequestError
+
+
+@pytest.fixture
+def part():
+    return lambda survey, data: files.find(survey)
 
 
 def test_a_clean_set_has_no_finding_of_this_kind(check, jet):

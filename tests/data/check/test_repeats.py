@@ -1,9 +1,15 @@
 import numpy as np
 import pytest
 
+from mdgen.data.check import repeats
 from mdgen.data.check.findings import DECISION, NOTE
 from mdgen.data.check.repeats import neighbours
 from mdgen.data.colormap import to_color
+
+
+@pytest.fixture
+def part():
+    return lambda survey, data: repeats.find(survey, data)
 
 
 def test_a_clean_set_repeats_nothing(check, jet):
