@@ -86,7 +86,7 @@ def held_out_images(everybody, args, config):
     tree, rows = everybody.folders, everybody.validation
     if args.held_out:
         tree = UserFolders(args.held_out, height=config.data.height, width=config.data.width, min_images=1,
-                           channels=tree.channels, colormap=tree.colormap or "auto", users=tree.users,
+                           channels=tree.channels, colormap=tree.colormap or "auto", users=tree.users, crop=tree.crop,
                            progress=ShowProgress("read held-out images"))
         rows = torch.arange(len(tree))
     return lambda user: (tree, rows[tree.labels[rows] == tree.users.index(user)])

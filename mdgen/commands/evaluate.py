@@ -4,7 +4,9 @@ samples writes RUN/report/index.html, report.json and contact_sheet.png, and pri
 their floors and ceilings. vae judges the autoencoder on its own, check whether the parts of a run fit together, sweep
 generates and judges a few images at several strengths of guidance, usefulness says what generated images add to
 identification (--honest: those of generators that have seen no more real images than the classifier), folders makes
-the report of samples for images of any generator, without a run, environment says what is installed.
+the report of samples for images of any generator, without a run, environment says what is installed. data looks at a
+folder of users for what is likely wrong with it, and writes data_report/index.html and data.json; its exit status is 1
+where something needs a decision.
 """
 
 from pathlib import Path
@@ -22,9 +24,11 @@ FLAGS = {"samples": JUDGED,
          "sweep": {"real", "report_dir", "vary", "scales", "intervals", "samples_per_user", "device"},
          "usefulness": {"real", "held_out", "generated", "honest", "sizes", "samples_per_user", "lpips_weights",
                         "device"},
+         "data": {"report_dir", "gap"},
          "environment": {"inception_weights", "lpips_weights"}}
 
 EXAMPLES = """examples:
+  python evaluate.py data data/
   python evaluate.py samples runs/demo
   python evaluate.py samples runs/mine --generated generated/ --report-dir report_generated/
   python evaluate.py samples runs/mine --held-out other_day/ --threshold copy_rate=0.01 --threshold fid=off --strict
@@ -40,7 +44,8 @@ EXAMPLES = """examples:
 def parser():
     p = commandline.Parser(description=__doc__, epilog=EXAMPLES)
     p.add_argument("task", choices=list(FLAGS), metavar="|".join(FLAGS))
-    p.add_argument("run", type=Path, nargs="?", metavar="RUN", help="the output folder of train.py")
+    p.add_argument("run", type=Path, nargs="?", metavar="RUN",
+                   help="the output folder of train.py; of data: a folder of users")
     p.add_argument("--model-dir", type=Path, help="the same as RUN, for old command lines")
     p.add_argument("--real", type=Path, metavar="DIR", help="real user folders (default: those the run was trained on)")
     p.add_argument("--held-out", type=Path, metavar="DIR",
@@ -53,9 +58,9 @@ def parser():
     p.add_argument("--size", type=int, nargs=2, metavar=("H", "W"),
                    help="of folders: pixels at which images are compared (default: those of the smaller, at most 128)")
     p.add_argument("--gap", type=int, metavar="N",
-                   help="of folders: images this far apart may share samples, 0 for none (default: 4; windows.csv "
-                   "knows better)")
-    p.add_argument("--report-dir", type=Path, help="default: RUN/report")
+                   help="of folders and data: images this far apart may share samples, 0 for none (default: 4; "
+                   "windows.csv knows better)")
+    p.add_argument("--report-dir", type=Path, help="default: RUN/report; of data: data_report")
     add_verdict_flags(p)
     p.add_argument("--lpips-weights", type=Path, metavar="DIR", help="the LPIPS weights")
     add_study_flags(p)
@@ -107,6 +112,9 @@ def main(argv):
         from mdgen.validation.checks.environment import describe_environment
         print("\n".join(describe_environment(args.inception_weights, args.lpips_weights)))
         return commandline.OK
+    if args.task == "data":
+        from mdgen.commands.data_check import judge_data
+        return judge_data(args, " ".join(["evaluate.py", *argv]))
     path = None if args.task == "folders" else commandline.run_argument(args, f"evaluate.py {args.task} runs/demo")
     if args.task == "folders":
         check_folders(args)

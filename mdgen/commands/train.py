@@ -44,6 +44,8 @@ def parser():
                    help="change one setting, such as unet.dropout=0.1; may be repeated")
     p.add_argument("--dry-run", action="store_true",
                    help="print configuration, sizes, memory and time; do one step of every stage; write nothing")
+    p.add_argument("--strict-data", action="store_true",
+                   help="refuse data of which evaluate.py data says that something needs a decision")
     p.add_argument("--num-users", type=int, help="checked against the folders; may be left out")
     p.add_argument("--resolution", nargs="+", metavar="SIZE",
                    help="source, one number of pixels, or height and width (default: source, the size that most of the "
@@ -71,6 +73,7 @@ def output_folder(args) -> Path:
 
 def configure(args):
     """The preset with the command line's changes."""
+    from mdgen.commands.data_check import with_crop
     from mdgen.config import override
     from mdgen.config.presets import preset
     from mdgen.config.resolution import at_resolution
@@ -79,6 +82,7 @@ def configure(args):
     from mdgen.training.stages.warm_start import with_source
 
     begun = output_folder(args) / "config.json"
+    args.set = with_crop(args.set, args.data_dir, begun)
     config = preset(args.preset or "small")
     if not args.preset and args.output_dir and begun.is_file():
         config = read_config(begun)   # what a run was begun with need not be said again
@@ -126,11 +130,11 @@ def wanted_size(args, config, begun: Path):
             raise RequestError("--resolution source is the size of your files; add --data-dir")
         return None
     files = [path for paths in list_users(args.data_dir).values() for path in paths]
-    found = FileFormat.of_most(files)
+    data = override(config, args.set).data   # whose crop and colours may be named
+    found = FileFormat.of_most(files, data.crop)
     if found is None:
         return None   # who decodes them says why
     size = fitting_size(config, found.height, found.width)
-    data = override(config, args.set).data   # whose colours may be named
     return *size, 0 if args.no_columns or data.channels == "rgb" else enlarged_from(files, size, data)
 
 
@@ -142,7 +146,8 @@ def enlarged_from(files, size, data) -> int:
     from mdgen.data.image_io import decode_all
 
     rows = np.unique(np.linspace(0, len(files) - 1, min(len(files), SAMPLE)).round().astype(int))
-    settings = {"height": size[0], "width": size[1], "channels": data.channels, "colormap": data.colormap}
+    settings = {"height": size[0], "width": size[1], "channels": data.channels, "colormap": data.colormap,
+                "crop": data.crop}
     pixels, channels, _ = decode_all([files[row] for row in rows], settings, None, None)
     return longest(pixels) if channels == "intensity" else 0
 
@@ -188,9 +193,10 @@ def refuse_idle_flags(args):
 def train(args, device):
     """What to print at the end; so too the other two."""
     from mdgen import distributed
+    from mdgen.commands.data_check import warn_of_data
     from mdgen.runs.folder import RunFolder
     from mdgen.runs.lock import only_writer
-    from mdgen.training.stages.run_stages import open_run, train_stages
+    from mdgen.training.stages.run_stages import open_run, refuse_place, train_stages
     from mdgen.training.tensorboard import check_tensorboard, write_tensorboard
 
     config, output_dir = configure(args), output_folder(args)
@@ -200,6 +206,9 @@ def train(args, device):
     if args.tensorboard:
         check_tensorboard()
     with only_writer(output_dir):
+        refuse_place(data_dir, output_dir)
+        if data_dir is not None:
+            warn_of_data(data_dir, config.data, output_dir / "cache", strict=args.strict_data)
         run, split = open_run(config, data_dir, output_dir, args.num_users, args.lpips_weights)
         if distributed.is_main():
             print(f"{run.path}: {len(run.users.names)} users, {split.summary} "
@@ -235,6 +244,7 @@ def enroll(args, device):
 
 
 def dry_run(args, device):
+    from mdgen.commands.data_check import warn_of_data
     from mdgen.runs.folder import Users
     from mdgen.training.stages.dry_run import dry_run
     from mdgen.training.stages.run_stages import read_users
@@ -245,6 +255,7 @@ def dry_run(args, device):
         raise RequestError(f"--num-users is {args.num_users}; expected 1 or more, or leave the flag out")
     check_source(config, output_folder(args))
     if args.data_dir is not None:
+        warn_of_data(args.data_dir, config.data, None, strict=args.strict_data)
         folders = read_users(config, args.data_dir, None, args.num_users)
         users = Users(folders.users, str(args.data_dir), folders.channels, folders.colormap)
     if args.stage == "joint":

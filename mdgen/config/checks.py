@@ -14,6 +14,10 @@ def check(config) -> None:
     check_fields(config)
     check_networks(config)
     check_noise_levels(config)
+    crop = config.data.crop
+    if len(crop) not in (0, 4):
+        raise RequestError(f"data.crop is {list(crop)}; expected pixels to cut at the left, top, right and bottom, "
+                           "such as [5,5,19,5]")
     interval = config.sampling.cfg_interval
     if len(interval) != 2 or not interval[0] < interval[1]:
         raise RequestError(f"sampling.cfg_interval is {list(interval)}; expected two shares of the "

@@ -40,6 +40,7 @@ class DataConfig:
     gap: int = setting(4, 0)                        # images dropped between training and validation: windows overlap
     held_out: str = setting("block", among=("block", "recording", "end"))   # end of each, whole; end of the last alone
     held_out_names: tuple[str, ...] = ()            # recordings held out whole, such as day2 or */day2; () by held_out
+    crop: tuple[int, ...] = setting((), 0)          # pixels cut from every file: left, top, right, bottom; () none
 
     @property
     def network_width(self) -> int:

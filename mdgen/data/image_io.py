@@ -15,7 +15,6 @@ import torch
 from PIL import Image, ImageChops
 from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION as PHOTOMETRIC
 from torch.nn import functional as F
-from torchvision.utils import make_grid
 
 from mdgen.data.colormap import COLORMAPS, color_table, detect_colormap, is_grey, packed_to_levels
 from mdgen.errors import RequestError, RunError
@@ -36,16 +35,17 @@ CACHE_FORMAT = 2  # raise it when decoding changes, so that older caches are dec
 def decode_all(paths, settings, workers, progress):
     """(uint8 [N, C, H, W], channels, colormap), with one error for all images that cannot be read.
 
-    settings: height, width, channels, colormap; depth, the bits of what 16-bit files hold, or None for `depth_of`.
+    settings: height, width, channels, colormap; depth, the bits of what 16-bit files hold, or None for `depth_of`;
+    crop, pixels that are cut from every file (left, top, right, bottom), () or absent for none.
     """
     with warnings.catch_warnings(), ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)   # MAX_PIXELS refuses them in one line
-        depth = settings.get("depth") or depth_of(paths)
-        channels, colormap = _resolve(pool, paths, settings["channels"], settings["colormap"], depth)
+        read = partial(_read, depth=settings.get("depth") or depth_of(paths), crop=settings.get("crop", ()))
+        channels, colormap = _resolve(pool, paths, settings["channels"], settings["colormap"], read)
         size = settings["height"], settings["width"]
         pixels = np.empty((len(paths), 3 if channels == "rgb" else 1, *size), dtype=np.uint8)
         failed = []
-        decode = partial(_decode, size, channels, colormap, depth)
+        decode = partial(_decode, size, channels, colormap, read)
         for i, image in enumerate(pool.map(partial(_attempt, decode), paths)):
             if isinstance(image, RequestError):
                 failed.append(image)
@@ -86,11 +86,11 @@ def _greatest(path) -> int | None:
         return None
 
 
-def _resolve(pool, paths, channels, colormap, depth):
+def _resolve(pool, paths, channels, colormap, read):
     """Replace "auto" by what a sample of the images shows."""
     if colormap == "auto":
         sample = [paths[i] for i in np.linspace(0, len(paths) - 1, DETECTION_SAMPLES).astype(int)]
-        images = pool.map(partial(_attempt, partial(_read, depth=depth)), dict.fromkeys(sample))
+        images = pool.map(partial(_attempt, read), dict.fromkeys(sample))
         readable = [np.asarray(image.convert("RGB")) for image in images if isinstance(image, Image.Image)]
         try:
             colormap = detect_colormap(readable) if readable else "gray"  # decoding reports what cannot be read
@@ -104,29 +104,31 @@ def _resolve(pool, paths, channels, colormap, depth):
     return ("rgb" if colormap is None else "intensity") if channels == "auto" else channels, colormap
 
 
-def _decode(size, channels, colormap, depth, path):
+def _decode(size, channels, colormap, read, path):
     """One file as uint8 [C, H, W]."""
-    image = _read(path, (0, 0, 0) if colormap is None else tuple(color_table(colormap)[0].tolist()), depth)
+    image = read(path, (0, 0, 0) if colormap is None else tuple(color_table(colormap)[0].tolist()))
     if channels == "rgb":
         return np.asarray(_resize(image.convert("RGB"), *size)).transpose(2, 0, 1)
+    return np.asarray(_resize(intensities(image, colormap), *size))[None]
+
+
+def intensities(image, colormap):
+    """A PIL image of mode L or RGB, painted in `colormap`, as levels: mode L, 0 weakest to 255 strongest."""
     if image.mode == "RGB":
         packed = np.frombuffer(image.tobytes("raw", "RGBX"), dtype="<u4").reshape(image.height, image.width) & 0xFFFFFF
         sparse = packed[::4, ::4, None].astype("<u4").view(np.uint8)[..., :3]
         if not colormap.startswith(("bone", "gray")) and is_grey(sparse):
-            image = image.convert("L")   # intensities among images in colour
-        else:
-            image = Image.fromarray(packed_to_levels(packed, colormap))
-    elif colormap == "gray_r":
-        image = ImageChops.invert(image)
-    return np.asarray(_resize(image, *size))[None]
+            return image.convert("L")   # intensities among images in colour
+        return Image.fromarray(packed_to_levels(packed, colormap))
+    return ImageChops.invert(image) if colormap == "gray_r" else image
 
 
-def _read(path, floor=(0, 0, 0), depth=None):
-    """A file as a PIL image of mode L or RGB, on the colour floor. RequestError names it and the cause."""
+def _read(path, floor=(0, 0, 0), depth=None, crop=()):
+    """A file as a PIL image of mode L or RGB, cropped, on the colour floor. RequestError names it and the cause."""
     try:
         with Image.open(path, formats=tuple(FORMATS)) as image:
             if image.width * image.height <= MAX_PIXELS:
-                return _plain(image, floor, depth or DEPTHS[-1])
+                return cut(_plain(image, floor, depth or DEPTHS[-1]), crop)
             reason = f"{image.width}x{image.height} pixels, more than {MAX_PIXELS // 10**6} million"
     except Image.DecompressionBombError:
         reason = f"more than {MAX_PIXELS // 10**6} million pixels"
@@ -135,6 +137,16 @@ def _read(path, floor=(0, 0, 0), depth=None):
     except Exception as error:  # decoders raise whatever a broken file leads them to
         reason = " ".join(str(error).split()) or type(error).__name__
     raise RequestError(f"{shown(path)} ({reason})")
+
+
+def cut(image, crop):
+    """A PIL image without pixels (left, top, right, bottom); crop () cuts none. ValueError where none would be left."""
+    if not crop:
+        return image
+    left, top, right, bottom = crop
+    if left + right >= image.width or top + bottom >= image.height:
+        raise ValueError(f"{image.height}x{image.width} pixels, of which data.crop={list(crop)} leaves none")
+    return image.crop((left, top, image.width - right, image.height - bottom))
 
 
 def _attempt(task, path):
@@ -247,6 +259,8 @@ def write_png(path: Path, pixels) -> None:
 
 def grid(pixels, columns: int, magnify: int = 2):
     """uint8 [N, H, W, 3] -> one picture uint8 [H', W', 3], row by row, separated by thin white lines."""
+    from torchvision.utils import make_grid  # seconds to load, which reading does not need
+
     cells = torch.from_numpy(pixels).movedim(-1, 1)
     cells = cells.repeat_interleave(magnify, dim=2).repeat_interleave(magnify, dim=3)
     return make_grid(cells, nrow=columns, padding=2, pad_value=255).movedim(0, -1).numpy()

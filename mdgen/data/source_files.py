@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, JpegImagePlugin
 
 from mdgen.data.image_io import DEPTHS, FORMATS, depth_of
+from mdgen.errors import RequestError
 from mdgen.files import whole_file
 
 SAMPLE = 200            # files whose headers are read, evenly spaced
@@ -66,9 +67,12 @@ class FileFormat:
             return None
 
     @staticmethod
-    def of_most(paths) -> "FileFormat | None":
+    def of_most(paths, crop: tuple = ()) -> "FileFormat | None":
         """The format that most of the files have (of at most SAMPLE of them), its depth that of all; None if none can
-        be read."""
+        be read.
+
+        crop: pixels (left, top, right, bottom) that its size is given without.
+        """
         rows = np.unique(np.linspace(0, len(paths) - 1, min(len(paths), SAMPLE)).round().astype(int))
         with ThreadPoolExecutor() as pool:
             found = [form for form in pool.map(FileFormat.of_file, [paths[row] for row in rows]) if form]
@@ -76,6 +80,11 @@ class FileFormat:
             return None
         (height, width), _ = Counter((form.height, form.width) for form in found).most_common(1)[0]
         most = Counter(form for form in found if (form.height, form.width) == (height, width)).most_common(1)[0][0]
+        left, top, right, bottom = crop or (0, 0, 0, 0)
+        if left + right >= width or top + bottom >= height:
+            raise RequestError(f"data.crop is {list(crop)}, which leaves nothing of files of {height} x {width} "
+                               "pixels; expected pixels to cut at the left, top, right and bottom")
+        most = replace(most, height=height - top - bottom, width=width - left - right)
         return replace(most, depth=depth_of(paths) or most.depth) if most.mode == "I;16" else most
 
     @staticmethod

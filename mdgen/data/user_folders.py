@@ -39,6 +39,7 @@ class UserFolders(torch.utils.data.Dataset):
     (box), enlarging interpolates linearly, which cannot leave the range. Grey images (L, 1, LA, RGB without
     chroma, 16 bit) are intensities already. What is transparent is the floor.
     channels: "intensity", "rgb", or "auto": intensity if the colour map is known or detected, else rgb.
+    crop: pixels cut from every file before anything else (left, top, right, bottom); () none.
     depth: bits that the values of 16-bit files fill; None: what the greatest of all of them needs (`depth_of`).
     users: only these folder names. min_images: the fewest images that a user may have.
     cache_dir: keeps the decoded images until a file or a setting changes. workers: threads, by default one
@@ -47,10 +48,10 @@ class UserFolders(torch.utils.data.Dataset):
     """
 
     def __init__(self, root: str | Path, *, height: int = 64, width: int = 64, channels: str = "intensity",
-                 colormap: str = "auto", depth: int | None = None, users: list[str] | None = None, min_images: int = 2,
-                 cache_dir: str | Path | None = None, workers: int | None = None, progress=None):
-        settings = _checked(height=height, width=width, channels=channels, colormap=colormap, depth=depth)
-        self.root = Path(root)
+                 colormap: str = "auto", crop: tuple = (), depth: int | None = None, users: list[str] | None = None,
+                 min_images: int = 2, cache_dir: str | Path | None = None, workers: int | None = None, progress=None):
+        settings = _checked(height=height, width=width, channels=channels, colormap=colormap, crop=crop, depth=depth)
+        self.root, self.crop = Path(root), crop
         folders = list_users(self.root, users, min_images)
         self.users = list(folders)
         self.paths = [path for files in folders.values() for path in files]
@@ -85,10 +86,10 @@ class UserFolders(torch.utils.data.Dataset):
         return to_floats(self.images[indices])
 
 
-def read_folder(folder: str | Path, *, height: int, width: int, channels: str, colormap: str, depth: int | None = None,
-                progress=None):
+def read_folder(folder: str | Path, *, height: int, width: int, channels: str, colormap: str, crop: tuple = (),
+                depth: int | None = None, progress=None):
     """All images of one person's tree in natural order, uint8 [N, C, H, W]; settings and errors as of UserFolders."""
-    settings = _checked(height=height, width=width, channels=channels, colormap=colormap, depth=depth)
+    settings = _checked(height=height, width=width, channels=channels, colormap=colormap, crop=crop, depth=depth)
     pixels, *_ = decode_all(_images_of(Path(folder), 1), settings, None, progress)
     return torch.from_numpy(pixels)
 

@@ -12,12 +12,15 @@ from mdgen.data.user_folders import UserFolders
 from mdgen.runs.folder import RunFolder
 
 
-def read_as(run: RunFolder, folder: Path, *, min_images: int = 1, progress=None) -> UserFolders:
-    """Decode a tree with the run's size, channels and colour map, through the run's cache: pictures, as judges see."""
+def read_as(run: RunFolder, folder: Path, *, generated: bool, min_images: int = 1, progress=None) -> UserFolders:
+    """Decode a tree with the run's size, channels and colour map, through the run's cache: pictures, as judges see.
+
+    generated: files that are written as the cropped ones look, so that nothing is cut from them.
+    """
     data = run.config.data
     return UserFolders(folder, height=data.height, width=data.width, channels=run.users.channels,
-                       colormap=run.users.colormap or "auto", depth=run.depth, min_images=min_images,
-                       cache_dir=run.path / "cache", progress=progress)
+                       colormap=run.users.colormap or "auto", crop=() if generated else data.crop, depth=run.depth,
+                       min_images=min_images, cache_dir=run.path / "cache", progress=progress)
 
 
 def as_learnt(run: RunFolder, tree: UserFolders) -> UserFolders:

@@ -29,7 +29,7 @@ def reconstruct(run: RunFolder, source: Path, output: Path, files: FileFormat, *
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise RequestError(f"--output-dir {output} is not empty; give a new folder")
     try:
-        tree = as_learnt(run, read_as(run, source, progress=reading))
+        tree = as_learnt(run, read_as(run, source, generated=False, progress=reading))
     except RequestError as problem:
         raise RequestError(str(problem).replace("--data-dir", "--reconstruct")) from None
     vae = load_pipeline(run, device, stage=stage, guided=False).vae

@@ -89,7 +89,8 @@ def read_real(run: RunFolder, folder: Path, flag: str, progress=None) -> UserFol
 def read_tree(run: RunFolder, folder: Path, flag: str, progress=None) -> UserFolders:
     """Decode a tree with the run's size, channels and colour map; errors name the flag that chose it."""
     try:
-        return read_as(run, folder, min_images=2 if flag == "--real" else 1, progress=progress)
+        return read_as(run, folder, generated=flag == "--generated", min_images=2 if flag == "--real" else 1,
+                       progress=progress)
     except RequestError as problem:
         raise RequestError(str(problem).replace("--data-dir", flag)) from None
 

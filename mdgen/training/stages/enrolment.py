@@ -97,7 +97,7 @@ def enroll(run: RunFolder, images_dir: Path, name: str | None, training: Trainin
         raise RequestError(f"{images_dir} has folders of {listing(known)}, whom the run knows; give --images the "
                            "folder of one person")
     pixels = read_folder(images_dir, height=data.height, width=data.width, channels=run.users.channels,
-                         colormap=run.users.colormap or "auto", depth=run.depth)
+                         colormap=run.users.colormap or "auto", crop=data.crop, depth=run.depth)
     if len(pixels) < MIN_IMAGES:
         raise RequestError(f"{images_dir} has {len(pixels)} image; expected at least {MIN_IMAGES}, better 5 to 20")
     run.require_finished("diffusion")

@@ -48,18 +48,23 @@ def read_users(config: Config, data_dir: Path, output_dir: Path | None, num_user
         expect_users(data_dir, list(list_users(data_dir)), num_users)   # before images are decoded
     cache = output_dir and output_dir / "cache"
     folders = UserFolders(data_dir, height=data.height, width=data.width, channels=data.channels,
-                          colormap=data.colormap, cache_dir=cache, progress=ShowProgress("read images"))
+                          colormap=data.colormap, crop=data.crop, cache_dir=cache, progress=ShowProgress("read images"))
     return folders.by_columns(data.columns, cache) if data.columns else folders
+
+
+def refuse_place(data_dir: Path | None, output_dir: Path) -> None:
+    """RequestError for a run folder that is a file, or lies among the users."""
+    refuse_file(output_dir)
+    if data_dir is not None and output_dir.resolve().is_relative_to(Path(data_dir).resolve()):
+        raise RequestError(f"--output-dir {output_dir} lies in the data folder {data_dir}, where the run would be "
+                           "taken for a user; give a folder outside it")
 
 
 def open_run(config: Config, data_dir: Path | None, output_dir: Path, num_users: int | None = None,
              lpips_weights: Path | None = None):
     """Read the data and start or resume the run: (RunFolder, Split). Nothing is trained yet."""
     output_dir = Path(output_dir)
-    refuse_file(output_dir)
-    if data_dir is not None and output_dir.resolve().is_relative_to(Path(data_dir).resolve()):
-        raise RequestError(f"--output-dir {output_dir} lies in the data folder {data_dir}, where the run would be "
-                           "taken for a user; give a folder outside it")
+    refuse_place(data_dir, output_dir)
     check_source(config, output_dir)
     if config.sampling.autoguidance_scale != 1.0 and not config.diffusion_training.snapshot_at:
         raise RequestError("diffusion_training.snapshot_at is 0, so that there will be no early checkpoint for "
@@ -68,7 +73,7 @@ def open_run(config: Config, data_dir: Path | None, output_dir: Path, num_users:
     config = with_held_out(with_perceptual(config, output_dir, lpips_weights), output_dir)
     folders = read_users(config, resolve_data_dir(config, data_dir, output_dir), output_dir, num_users)
     split = Split.of(folders, config.data)   # before anything is written: it may refuse the data
-    files = FileFormat.of_most(folders.paths)
+    files = FileFormat.of_most(folders.paths, config.data.crop)
     users = Users(folders.users, str(folders.root.resolve()), folders.channels, folders.colormap,
                   split.training_digests(), files and files.to_values())
     check_source(config, output_dir, users.channels)

@@ -1,10 +1,13 @@
 """The three sets as files: what an evaluation knows of them, handed to `judges.own_files`."""
 
 import hashlib
+import io
 from dataclasses import asdict
 
 import torch
+from PIL import Image
 
+from mdgen.data.image_io import cut
 from mdgen.data.source_files import FileFormat
 from mdgen.files import digest
 from mdgen.runs.checkpoint import fingerprint
@@ -27,7 +30,7 @@ def in_own_files(run: RunFolder, parts, cache: Cache, device, progress=None) -> 
     settings = {"steps": evaluation.usefulness_steps, "seeds": max(evaluation.usefulness_seeds, 1),
                 "study": bool(evaluation.usefulness_seeds)}
     training, held_out, generated = parts
-    form = FileFormat.of_most([training.folders.paths[row] for row in training.rows])
+    form = FileFormat.of_most([training.folders.paths[row] for row in training.rows], training.folders.crop)
     vae = load_pipeline(run, device, guided=False).vae if run.has("vae") else None
     files = [listed(part) for part in parts]
     key = digest([settings, form.to_values(), vae and fingerprint(vae.state_dict()), VERSION, asdict(run.config.data)],
@@ -45,14 +48,23 @@ def in_own_files(run: RunFolder, parts, cache: Cache, device, progress=None) -> 
 
 
 def listed(part):
-    """An ImageSet as (paths, users [N])."""
-    rows = part.rows.tolist()
-    return [part.folders.paths[row] for row in rows], part.folders.labels[torch.tensor(rows)].tolist()
+    """An ImageSet as (paths, users [N]); what a run cuts from its files is cut here, too: bytes instead of paths."""
+    rows, crop = part.rows.tolist(), part.folders.crop
+    paths = [part.folders.paths[row] for row in rows]
+    return [without(path, crop) for path in paths] if crop else paths, part.folders.labels[torch.tensor(rows)].tolist()
+
+
+def without(path, crop) -> bytes:
+    """A picture file less its crop, as one of PNG."""
+    stream = io.BytesIO()
+    with Image.open(path) as image:
+        cut(image, crop).save(stream, format="PNG", compress_level=1)
+    return stream.getvalue()
 
 
 def content(paths, users) -> str:
     """A digest over files and whose they are."""
     seen = hashlib.sha256(repr(users).encode())
     for path in paths:
-        seen.update(path.read_bytes())
+        seen.update(path if isinstance(path, bytes) else path.read_bytes())
     return seen.hexdigest()

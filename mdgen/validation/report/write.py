@@ -1,18 +1,15 @@
 """What the evaluation found, in files: report.json for programs, a page to look at, figures and tables for a paper."""
 
-import contextlib
-import json
-import math
 from pathlib import Path
 
 import numpy as np
 
 from mdgen.data.image_io import grid, paint, write_png
-from mdgen.errors import RunError
 from mdgen.files import write_text
 from mdgen.validation.report.exhibits import Exhibits
 from mdgen.validation.report.image_grid import ImageGrid
 from mdgen.validation.report.looks import colours, has_images
+from mdgen.validation.report.output import report_folder, to_json
 from mdgen.validation.report.samples_page import render
 
 SHOWN = 4     # images per user and side
@@ -40,32 +37,6 @@ def write_report(results: dict, training, held_out, generated, colormap: str | N
             write_png(folder / "contact_sheet.png", contact_sheet(pictures))
         write_text(folder / "index.html", page)
         exhibits.write(folder)
-
-
-@contextlib.contextmanager
-def report_folder(folder: Path):
-    """Context in which files are written to a folder that is made if need be; RunError where that fails."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        yield
-    except OSError as error:
-        raise RunError(f"the report cannot be written to {folder} ({error.strerror or error}); make room, "
-                       "or give another --report-dir") from None
-
-
-def to_json(results: dict) -> str:
-    """JSON without NaN or infinity, which are no JSON: they become null."""
-    return json.dumps(plain(results), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def plain(value):
-    """NumPy and nested values as what JSON knows."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return [plain(item) for item in value]
-    value = value.item() if isinstance(value, np.generic) else value
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def pick(judged, user: int, colormap: str | None):

@@ -1,0 +1,1 @@
+"""What is likely wrong with a folder of users, found before anything is trained on it."""
