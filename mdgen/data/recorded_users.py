@@ -26,7 +26,7 @@ from mdgen.data.windows import WINDOW_COLUMNS, WINDOWS_FILE
 from mdgen.errors import RequestError
 from mdgen.files import whole_folder
 from mdgen.radar.echo import Radar
-from mdgen.radar.recording_files import SUFFIXES
+from mdgen.radar.recording_formats import READERS
 from mdgen.radar.recordings import PowerMatrix, RawIQ
 
 SHEET_FILE = "recordings.json"
@@ -95,7 +95,7 @@ def window_samples(reading, window_s, overlap_s):
 
 def list_recordings(root):
     """[(user, path)] of all recordings, users and files in natural order."""
-    expected = f"expected a folder with one folder of recordings ({', '.join(SUFFIXES)}) per user"
+    expected = f"expected a folder with one folder of recordings ({', '.join(READERS)}) per user"
     if not root.is_dir():
         raise RequestError(f"{shown(root)} {'is no folder' if root.exists() else 'does not exist'}; {expected}. "
                            "Correct the path")
@@ -106,7 +106,7 @@ def list_recordings(root):
     recordings = []
     for user in users:
         files = sorted((entry.name for entry in entries_of(root / user) if entry.is_file()), key=natural_key)
-        chosen = [name for name in files if name.lower().endswith(SUFFIXES)]
+        chosen = [name for name in files if name.lower().endswith(tuple(READERS))]
         if not chosen:
             found = ", ".join(sorted({Path(name).suffix or name for name in files})) or "nothing"
             raise RequestError(f"{shown(root / user)} holds no recordings, but {found}; {expected}. Convert or remove "

@@ -12,7 +12,8 @@ import numpy as np
 from mdgen.errors import RequestError
 from mdgen.radar.echo import Radar
 from mdgen.radar.range_bins import body_bins
-from mdgen.radar.recording_files import open_arrays, spelled
+from mdgen.radar.recording_files import spelled
+from mdgen.radar.recording_formats import open_file
 from mdgen.radar.spectrogram import cell_image, spectrogram
 
 OBVIOUS_RATIO = 16  # an axis this many times as long as any other is slow time without being named
@@ -28,7 +29,7 @@ class RawIQ:
     OBVIOUS_RATIO times as long as any other. fast_axis: the axis of an FMCW radar's raw samples within a chirp;
     they become range bins, of which range_bins about the body are used. All other axes (receivers, range bins) add
     up in power. flip: approaching is negative in these recordings (echo phase exp(+j 4 pi R / wavelength)).
-    variables: see `open_arrays`. Axes are counted without a last axis of 2 of real numbers, which is (I, Q).
+    variables: see `open_file`. Axes are counted without a last axis of 2 of real numbers, which is (I, Q).
     """
 
     carrier_hz: float
@@ -64,8 +65,8 @@ class RawIQ:
 
     def open(self, path, least):
         """A file as a Recording of at least `least` samples; RequestError where it is no complex recording."""
-        arrays = open_arrays(path, self.variables)
-        shape, is_real = arrays[0].shape, len(arrays) == 1 and not np.iscomplexobj(arrays[0])
+        arrays = open_file(path, self.variables).arrays
+        shape, is_real = arrays[0].shape, len(arrays) == 1 and not arrays[0].dtype.kind == "c"
         pairs = is_real and len(shape) > 1 and shape[-1] == 2
         if is_real and not pairs and self.fast_axis is None:
             raise RequestError(f"{path} holds real numbers ({arrays[0].dtype} {spelled(shape)}); expected complex I/Q, "
@@ -100,7 +101,7 @@ class PowerMatrix:
     carrier_hz: the radar's. frame_rate_hz: columns of the spectrogram per second. velocity_span: (low, high) in m/s
     at the outer edges of its Doppler axis. scale: "db", "power" or "amplitude". rows: "doppler" or "time".
     Doppler rises with the index (as a centred Fourier transform leaves it), flip: it falls. size, dynamic_range_db
-    and the power mean over a cell: as for `spectrogram`. variables: see `open_arrays`.
+    and the power mean over a cell: as for `spectrogram`. variables: see `open_file`.
     """
 
     carrier_hz: float
@@ -124,9 +125,9 @@ class PowerMatrix:
 
     def open(self, path, least):
         """A file as a Recording of at least `least` columns; RequestError where it is no real matrix."""
-        arrays = open_arrays(path, self.variables)
+        arrays = open_file(path, self.variables).arrays
         found = f"{arrays[0].dtype} {spelled(arrays[0].shape)}"
-        if len(arrays) > 1 or np.iscomplexobj(arrays[0]):
+        if len(arrays) > 1 or arrays[0].dtype.kind == "c":
             raise RequestError(f"{path} is complex ({found}); expected real decibels, power or amplitude. Save the "
                                "magnitude, or give --kind iq for slow time")
         if arrays[0].ndim != 2 or min(arrays[0].shape) < 2:

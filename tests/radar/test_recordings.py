@@ -147,7 +147,7 @@ def test_slow_time_must_be_obvious_or_named(tmp_path):
     (np.zeros((), np.complex64), "a single number"),
     (np.zeros((1, 1, 1, 1, 3000), np.complex64), "expected 1 to 4 axes"),
     (np.array(["a", "b"]), "expected an array of real or complex numbers"),
-    (np.zeros(3000, [("i", "<f4"), ("q", "<f4")]), "expected an array of real or complex numbers"),
+    (np.zeros(3000, [("t", "<f4"), ("x", "<f4")]), "expected an array of real or complex numbers"),
     (np.zeros(999, np.complex64), "has 999 samples along axis 0"),
 ])
 def test_what_is_no_complex_recording_is_refused(tmp_path, array, part):
