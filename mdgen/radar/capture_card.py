@@ -10,13 +10,18 @@ import numpy as np
 
 from mdgen.errors import RequestError
 from mdgen.radar.file_arrays import FileArray, whole_numbers
+from mdgen.radar.recording_files import Content
 
-FOUR_LANES = ("xwr14xx",)                         # also xwr12xx: always four lanes, those of receivers that are off zero
+FOUR_LANES = ("xwr14xx",)    # always four lanes; those of receivers that are off hold zeros
 TWO_LANES = ("xwr16xx", "xwr18xx", "xwr68xx")
 LAYOUTS = FOUR_LANES + TWO_LANES
 LANES = 4
-AXES = ("frames", "chirps", "receivers", "samples")
 INT16 = np.dtype("<i2")
+
+
+def read_dca1000(path, **described):
+    """The Content of a capture; arguments as of `open_dca1000`."""
+    return Content((open_dca1000(path, **described),), dict(layout="ti"))
 
 
 def open_dca1000(path, *, layout, adc_samples, receivers, chirps, real_adc=False):

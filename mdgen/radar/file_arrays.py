@@ -11,6 +11,7 @@ from typing import Callable
 import numpy as np
 
 from mdgen.errors import RequestError
+from mdgen.radar.recording_files import Content
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ def whole_numbers(path, dtype, offset=0, trailing=0, need=1, what="a complex sam
                            f"bytes) and {size % group} bytes more; correct the numbers that describe the file, or cut "
                            f"it to {offset + size - size % group} bytes")
     return size // group
+
+
+def read_interleaved(path, *, dtype, header_bytes=0):
+    """The Content of a file of I, Q, I, Q ... after header_bytes: complex [N]. See `interleaved`."""
+    return Content((interleaved(path, dtype, header_bytes),))
 
 
 def interleaved(path, dtype, offset=0, trailing=0, channels=1):

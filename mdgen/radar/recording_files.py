@@ -8,7 +8,6 @@ import math
 import struct
 import zipfile
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from scipy.io import loadmat, whosmat
@@ -16,7 +15,6 @@ from scipy.io import loadmat, whosmat
 from mdgen.errors import RequestError
 
 MAX_IN_MEMORY = 4 * 2**30  # bytes of an array that cannot be mapped
-HDF5 = b"\x89HDF\r\n\x1a\n"
 PARTS = (("real", "imag"), ("re", "im"), ("r", "i"), ("i", "q"))  # fields of a complex number, of any case
 
 
@@ -97,11 +95,6 @@ def read_member(path, archive, member):
 
 
 def read_mat(path, variables, wanted):
-    with open(path, "rb") as file:
-        head = file.read(512 + len(HDF5))
-    if HDF5 in (head[:len(HDF5)], head[512:]):
-        raise RequestError(f"{path} is a MATLAB v7.3 (HDF5) file; expected v7 or older. Save it with "
-                           "save(..., '-v7'), or as .npy if it is larger than 2 GB")
     held = whosmat(path)
     numeric = ("double", "single", "int", "uint")
     shapes = {name: shape for name, shape, kind in held if kind.startswith(numeric)}

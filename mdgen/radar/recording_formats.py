@@ -1,14 +1,25 @@
 """Which reader a file of a recording gets: by its suffix, or by the kind that the user names."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from mdgen.errors import RequestError
-from mdgen.radar.recording_files import numbers, read_mat, read_npy, read_npz, spelled
+from mdgen.radar.capture_card import read_dca1000
+from mdgen.radar.file_arrays import read_interleaved
+from mdgen.radar.glasgow_text import read_glasgow
+from mdgen.radar.hdf5_files import read_hdf5, read_matlab
+from mdgen.radar.recording_files import numbers, read_npy, read_npz, spelled
+from mdgen.radar.sigmf import META, read_sigmf
 
-READERS = {".npy": read_npy, ".npz": read_npz, ".mat": read_mat}  # reader(path, variables, wanted) -> Content
-KINDS = {}  # kind: (suffixes, reader(path, **options) -> Content), of files that do not tell their own layout
+READERS = {".npy": read_npy, ".npz": read_npz, ".mat": read_matlab, ".h5": read_hdf5, ".hdf5": read_hdf5,
+           META: read_sigmf, ".dat": read_glasgow}   # reader(path, variables, wanted) -> Content
+INTERLEAVED = (".bin", ".dat", ".raw", ".iq", ".cfile", ".cs16", ".sc16", ".cf32", ".fc32")
+KINDS = {"dca1000": ((".bin",), read_dca1000),
+         "iq-int16": (INTERLEAVED, partial(read_interleaved, dtype="<i2")),
+         "iq-float32": (INTERLEAVED, partial(read_interleaved, dtype="<f4"))}
+# kind: (suffixes, reader(path, **options) -> Content), of files that do not tell their own layout
 
 
 def suffixes_of(kind):

@@ -262,11 +262,9 @@ def spoil(raw, case):
         np.save(user / "pairs.npy", bad)
     elif case == "objects":
         np.save(user / "x.npy", np.array([None, {}], dtype=object), allow_pickle=True)
-    elif case == "v7.3":
-        (user / "x.mat").write_bytes(b"MATLAB 7.3".ljust(512) + b"\x89HDF\r\n\x1a\n" + bytes(99))
     elif case == "empty user":
         (raw / "ID_3").mkdir()
-        (raw / "ID_3" / "walk.h5").write_bytes(b"")
+        (raw / "ID_3" / "walk.csv").write_bytes(b"")
     elif case == "same stem":
         shutil.copy(user / "pairs.npy", user / "Packed.npy")
     else:
@@ -277,8 +275,7 @@ def spoil(raw, case):
 @pytest.mark.parametrize("case, parts", [
     ("nan", ["ID_2/pairs.npy has NaN", "at sample 20500"]),
     ("objects", ["ID_2/x.npy holds Python objects", "never loaded"]),
-    ("v7.3", ["ID_2/x.mat is a MATLAB v7.3", "-v7"]),
-    ("empty user", ["ID_3 holds no recordings, but .h5", ".npy, .npz, .mat"]),
+    ("empty user", ["ID_3 holds no recordings, but .csv", ".npy, .npz, .mat"]),
     ("same stem", ["Packed.npy", "packed.npz", "same names"]),
     ("flat", ["holds no user folders", "one folder of recordings"]),
     ("gone", ["does not exist"]),
