@@ -17,6 +17,7 @@ TWO_LANES = ("xwr16xx", "xwr18xx", "xwr68xx")
 LAYOUTS = FOUR_LANES + TWO_LANES
 LANES = 4
 INT16 = np.dtype("<i2")
+BLOCK = 2**15             # pairs of samples that the processor's cache holds, while they are gone through four times
 
 
 def read_dca1000(path, **described):
@@ -69,10 +70,13 @@ def four_lanes(lanes):
 
 def two_lanes(stored):
     """[..., pairs, (I, Q), 2] -> [..., samples]: I0 I1 Q0 Q1 I2 I3 Q2 Q3 ... -> I0 + i Q0, I1 + i Q1, ..."""
-    values = np.empty((*stored.shape[:-2], 2), np.complex64)
-    for place in (0, 1):   # long strides; an inner loop over two numbers is many times slower
-        values.real[..., place], values.imag[..., place] = stored[..., 0, place], stored[..., 1, place]
-    return values.reshape(*stored.shape[:-3], -1)
+    pairs = stored.reshape(-1, 2, 2)
+    values = np.empty((len(pairs), 2), np.complex64)
+    for first in range(0, len(pairs), BLOCK):
+        block, place = pairs[first:first + BLOCK], values[first:first + BLOCK]
+        for k in (0, 1):
+            place.real[:, k], place.imag[:, k] = block[:, 0, k], block[:, 1, k]
+    return values.reshape(*stored.shape[:-3], 2 * stored.shape[-3])
 
 
 def lanes_on(path, stored, receivers):

@@ -74,11 +74,10 @@ def interleaved(path, dtype, offset=0, trailing=0, channels=1):
     complex_dtype = np.result_type(dtype, np.complex64)
     count = whole_numbers(path, dtype, offset, trailing, 2 * channels)
     shape = (count,) if channels == 1 else (count, channels)
-    half = 2 ** (8 * dtype.itemsize - 1) if dtype.kind == "u" else 0
 
     def decode(stored):   # [..., 2] -> [...]
-        values = np.array(stored, np.finfo(complex_dtype).dtype, order="C")
-        values -= half
-        return values.view(complex_dtype)[..., 0]
+        if dtype.kind == "u":   # to turn the highest bit is to take half the range away
+            stored = (stored ^ dtype.type(2 ** (8 * dtype.itemsize - 1))).view(f"i{dtype.itemsize}")
+        return np.array(stored, np.finfo(complex_dtype).dtype, order="C").view(complex_dtype)[..., 0]
 
     return FileArray(Path(path), dtype, offset, (*shape, 2), shape, complex_dtype, len(shape), decode)
