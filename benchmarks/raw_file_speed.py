@@ -96,7 +96,7 @@ def measure_memory(length, window):
         before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
         stored = read(array, window * MB)
         most, took = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter() - began
-        print(f"{stored / 2**30:.1f} GB in windows of {window} MB: {took:.0f} s, at most {most / 1024:.0f} MB of memory, "
+        print(f"{stored / 2**30:.1f} GB in windows of {window} MB: {took:.0f} s, at most {most / 1024:.0f} MB, "
               f"{(most - before) / 1024:.0f} more than before")
 
 
