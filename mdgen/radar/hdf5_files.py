@@ -84,6 +84,8 @@ def hdf5_arrays(path):
     def visit(name, item):
         if not isinstance(item, h5py.Dataset) or item.shape is None or item.dtype.kind not in "iufcV":
             return
+        if name.startswith("#"):   # where MATLAB keeps what is in cells
+            return
         matlab = item.attrs.get("MATLAB_class")
         if matlab is None:
             found[name] = HDF5Array(Path(path), name, item.shape, item.dtype)

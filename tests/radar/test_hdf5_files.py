@@ -57,7 +57,8 @@ def save_matlab(h5py, path, **arrays):
 
 
 def test_matlab_has_its_axes_and_its_scalars_and_no_text(tmp_path, h5py):
-    path = save_matlab(h5py, tmp_path / "a.mat", x=CUBE, fs=np.array([[2000.0]]), note=np.full((1, 9), 65, np.uint16))
+    path = save_matlab(h5py, tmp_path / "a.mat", x=CUBE, fs=np.array([[2000.0]]), note=np.full((1, 9), 65, np.uint16),
+                       **{"#refs#/b": np.ones((1, 4))})
     content = open_file(path, wanted=lambda name: name == "fs")
     array, = content.arrays
     assert array.shape == CUBE.shape and array.dtype == np.complex128 and content.scalars == {"fs": 2000.0}
