@@ -8,7 +8,6 @@ import math
 import struct
 import zipfile
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from scipy.io import loadmat, whosmat
