@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mdgen import commandline
 from mdgen.data.colormap import COLORMAPS
+from mdgen.data.raw_file_flags import CARD_LAYOUTS, RAW_FILES, add_raw_files, file_options, flag
 from mdgen.errors import RequestError
 from mdgen.radar.power_matrix import SCALES, PowerMatrix
 from mdgen.radar.recording_axes import LAYOUTS
@@ -56,6 +57,7 @@ def parser(description):
     p.add_argument("--on-bad-file", choices=("stop", "skip"), default="stop",
                    help="skip: leave out recordings that cannot be used, and list them (default: stop)")
     add_slow_time(p.add_argument_group("slow time (all kinds but spectrogram)"))
+    add_raw_files(p.add_argument_group("raw files (dca1000, iq-int16, iq-float32)"))
     group = p.add_argument_group("spectrogram")
     group.add_argument("--scale", choices=SCALES, help="what the values are; level: an image already, uint8 or 0 to 1")
     group.add_argument("--rows", choices=("doppler", "time"), help="what the first axis is")
@@ -70,8 +72,9 @@ def add_slow_time(p):
     p.add_argument("--period-variable", metavar="NAME", help="number in each .npz or .mat that is its period in s")
     p.add_argument("--frame-rate", type=float, metavar="HZ", help="frames of chirps, or columns of a spectrogram, per "
                    "second")
-    p.add_argument("--layout", choices=LAYOUTS, help="order of axes of a maker's programs, in place of the next four: "
-                   + "; ".join(f"{name}: {', '.join(layout.names)}" for name, layout in LAYOUTS.items()))
+    p.add_argument("--layout", choices=(*LAYOUTS, *CARD_LAYOUTS), help="order of axes of a maker's programs, in place "
+                   "of the next four: " + "; ".join(f"{name}: {', '.join(layout.names)}" for name, layout in
+                                                    LAYOUTS.items()) + "; of --kind dca1000: the radar")
     p.add_argument("--slow-axis", type=int, nargs="+", metavar="K",
                    help="axis of slow time, from 0, or two: frames and the chirps of a frame (default: the only axis "
                    "without a name)")
@@ -96,7 +99,7 @@ def reading_of(args):
         least = min(value) if isinstance(value, (list, tuple)) else value
         if least is not None and not 0 < least < math.inf:
             raise RequestError(f"{flag(name)} is {least:g}; it must be above 0")
-    for name in SLOW_TIME if args.kind == "spectrogram" else MATRIX:
+    for name in (*SLOW_TIME, *RAW_FILES) if args.kind == "spectrogram" else MATRIX:
         if getattr(args, name) not in (None, ()):
             kind = "spectrogram" if name in MATRIX else "iq"
             raise RequestError(f"{flag(name)} is for --kind {kind}, but the kind is {args.kind}; leave it out, or give "
@@ -120,27 +123,20 @@ def matrix_of(args, given):
 
 
 def slow_time_of(args, given):
-    if args.kind == "iq" and args.carrier is None:
-        raise RequestError("--carrier is missing; give the carrier frequency in Hz, such as 77e9")
     named = [flag(name) for name in ("prf_variable", "period_variable")
              if getattr(args, name) not in (None, NO_VARIABLE)]
     if args.prf is not None and named or len(named) > 1:
         raise RequestError(f"{' and '.join([*(['--prf'] if args.prf else []), *named])} are given; give one of them "
                            "for the rate of chirps")
-    if args.kind == "iq" and args.prf is None and not named:
-        raise RequestError("--prf missing; --kind iq needs the chirps per second, or a number in each file that "
-                           "--prf-variable or --period-variable names")
+    options = file_options(args)
     slow = args.slow_axis and (args.slow_axis[0] if len(args.slow_axis) == 1 else tuple(args.slow_axis))
     optional = dict(stft_window_s=args.stft_window, clutter_cutoff=args.clutter_cutoff, range_bins=args.range_bins,
                     dynamic_range_db=args.dynamic_range)
     return RawIQ(carrier_hz=args.carrier, prf_hz=args.prf, prf_variable=args.prf_variable,
-                 period_variable=args.period_variable, frame_rate_hz=args.frame_rate, layout=args.layout,
+                 period_variable=args.period_variable, frame_rate_hz=args.frame_rate,
+                 layout=None if "layout" in options else args.layout,
                  velocity_span=args.velocity_span and tuple(args.velocity_span), slow_axis=slow,
                  fast_axis=args.fast_axis, range_axis=args.range_axis, sum_axis=tuple(args.sum_axis),
                  index=tuple(args.index), transmitters=args.transmitters,
-                 file_kind="" if args.kind == "iq" else args.kind, **given,
+                 file_kind="" if args.kind == "iq" else args.kind, file_options=options, **given,
                  **{name: value for name, value in optional.items() if value is not None})
-
-
-def flag(name):
-    return "--" + name.replace("_", "-")

@@ -36,7 +36,8 @@ def read_glasgow(path, variables=(), wanted=None):
     if len(values) % samples:
         raise RequestError(f"{path} has {len(values)} samples, no whole number of chirps of {samples}, which its third "
                            f"line says; cut {len(values) % samples} samples from the end, or correct that line")
-    return Content((values.reshape(-1, samples),), dict(prf_hz=1000 / chirp_ms, carrier_hz=carrier))
+    return Content((values.reshape(-1, samples),), dict(layout="chirps", prf_hz=1000 / chirp_ms,
+                                                                carrier_hz=carrier))
 
 
 def header(path, words):

@@ -24,6 +24,8 @@ LAYOUTS = {
     "infineon": Layout(("frames", "receivers", "chirps", "samples"), slow=(0, 2), summed=(1,), fast=3),
     # sparse IQ of the A121: the sensor gives distances, not raw samples
     "acconeer": Layout(("frames", "sweeps", "distances"), slow=(0, 1), bins=2),
+    # one receiver without frames, as in the text files of Ancortek's radars
+    "chirps": Layout(("chirps", "samples"), slow=(0,), fast=1),
 }
 
 

@@ -9,7 +9,7 @@ from mdgen.errors import RequestError
 from mdgen.radar.echo import Radar
 from mdgen.radar.frames import LEAST_CHIRPS, frame_spectrogram
 from mdgen.radar.range_bins import body_bins, near_body
-from mdgen.radar.recording_axes import find_axes
+from mdgen.radar.recording_axes import LAYOUTS, find_axes
 from mdgen.radar.recording_checks import check_finite, check_pairs, check_turns
 from mdgen.radar.recording_files import spelled
 from mdgen.radar.recording_formats import open_file
@@ -69,7 +69,7 @@ class RawIQ:
         arrays, turns = content.arrays, self.transmitters or 1
         shape, is_real = arrays[0].shape, len(arrays) == 1 and arrays[0].dtype.kind != "c"
         layout = self.layout or content.facts.get("layout")
-        is_raw = layout in ("ti", "infineon") or self.fast_axis is not None
+        is_raw = self.fast_axis is not None or layout is not None and LAYOUTS[layout].fast is not None
         pairs = is_real and len(shape) > 1 and shape[-1] == 2 and layout is None
         if is_real and not pairs and not is_raw:
             raise RequestError(f"{path} holds real numbers ({arrays[0].dtype} {spelled(shape)}); expected complex I/Q, "

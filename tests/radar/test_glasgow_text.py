@@ -27,7 +27,7 @@ def test_complex_numbers_in_every_spelling(tmp_path, one, between):
     text = HEADER + between.join(one.format(value.real, value.imag) for value in WANTED.ravel()) + between
     content = read_glasgow(write(tmp_path / "1P36A01R01.dat", text))
     assert np.array_equal(content.arrays[0], WANTED) and content.arrays[0].dtype == np.complex64
-    assert content.facts == {"prf_hz": 1000.0, "carrier_hz": 5.8e9}
+    assert content.facts == {"layout": "chirps", "prf_hz": 1000.0, "carrier_hz": 5.8e9}
 
 
 @pytest.mark.parametrize("one", ["{:g} - {:g}i", "{:g}+-{:g}i", "{:g}-{:g}i"])
