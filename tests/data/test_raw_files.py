@@ -82,7 +82,7 @@ def reading(*argv):
 
 @pytest.mark.parametrize("write, argv", [
     (two_lanes, [*CARD, *RADAR, "--layout", "xwr68xx", "--frame-rate", "20"]),
-    (two_real_lanes, [*CARD, *RADAR, "--layout", "xwr16xx", "--frame-rate", "20", "--real-adc", "--transmitters", "1"]),
+    (two_real_lanes, [*CARD, *RADAR, "--layout", "xwr16xx", "--frame-rate", "20", "--real-adc"]),
     (four_lanes, [*CARD, *RADAR, "--layout", "xwr14xx", "--frame-rate", "20"]),
     (interleaved, ["--kind", "iq-int16", "--header-bytes", "4", *RADAR]),
     (floats, ["--kind", "iq-float32", *RADAR]), (sigmf, []), (glasgow, []), (acconeer, ["--carrier", "60.5e9"])],
