@@ -9,6 +9,8 @@ MOST_CORRELATION, MOST_RATIO = 0.9, 10.0  # of I and Q; a receiver's imbalance i
 MOST_TRANSMITTERS = 12  # in turn, as cascaded radars have them
 COPY = 0.2  # amplitude of the copies, relative to what they are of, twice; 0.2 is -20 dB
 SURE = 8.0  # standard errors
+FRAMES = (*range(16, 65, 4), 25, *range(72, 129, 8), 100, 160, 192, 200, 256)  # usual numbers of chirps in a frame
+BREAK, SURE_BREAK = 0.5, 5.0  # of the usual step; standard errors
 
 
 def check_finite(path, values, first):
@@ -54,12 +56,13 @@ def check_pairs(path, blocks):
 
 
 def check_turns(path, channels):
-    """RequestError where a spectrum holds copies of itself at distances of PRF / N: transmitters in turn.
+    """RequestError where a spectrum holds copies of itself at distances of PRF / N: transmitters in turn, or frames.
 
     channels: complex [channels, F, C], C chirps that follow each other, F of them (frames). With one transmitter the
     phase from chirp to chirp does not depend on the chirp's number: it is stationary. With N in turn it has a period
-    of N chirps (a cyclostationary signal; Gardner, "Introduction to Random Processes", 1990, ch. 12). Only the unit
-    phasors are compared, so that a burst of interference counts no more than its few chirps.
+    of N chirps (a cyclostationary signal; Gardner, "Introduction to Random Processes", 1990, ch. 12), and where frames
+    of N chirps were put one after the other, the step from one to the next is a pause. Only the unit phasors are
+    compared, so that a burst of interference counts no more than its few chirps.
     """
     strongest = int((np.abs(channels) ** 2).sum(axis=(-1, -2)).argmax())
     signal = channels[strongest]  # [F, C]
@@ -70,6 +73,12 @@ def check_turns(path, channels):
         raise RequestError(f"{path} has a spectrum that holds a copy of itself at a distance of PRF / {count}, as "
                            f"{count} transmitters in turn leave it; expected one transmitter. Give --transmitters "
                            f"{count}, or --transmitters 1 if there is one")
+    count = frame_of(signal[0]) if len(signal) == 1 else 0
+    if count:
+        raise RequestError(f"{path} has a break in its phase at every {count}th sample, as frames of {count} chirps "
+                           "with pauses between have it; expected chirps that follow each other. Save it as an array "
+                           "of frames by chirps, with --slow-axis 0 1 and --frame-rate, or give --transmitters 1 if "
+                           "there are no frames")
 
 
 def turn_size(signal, count):
@@ -77,10 +86,42 @@ def turn_size(signal, count):
 
     signal: [F, C]. 0 is not at all, 1 a turn of 90 degrees.
     """
+    steps, error = phase_steps(signal, count)
+    spread = np.sqrt((np.abs(steps - steps.mean()) ** 2).mean())
+    return float(spread / np.abs(steps).max()) if spread > SURE * error else 0.0
+
+
+def frame_of(signal):
+    """The number of chirps after which a signal [n] takes a step unlike all others, 0 where there is none."""
+    whole = len(signal) // PIECE * PIECE
+    pieces = signal[:whole].reshape(-1, PIECE)
+    unit = unit_steps((pieces - pieces.mean(axis=-1, keepdims=True)).reshape(1, -1))[0]  # [n - 1]
+    found = {}
+    for count in FRAMES:
+        rounds = len(unit) // count
+        if rounds > SURE_BREAK**2:
+            steps = unit[:rounds * count].reshape(rounds, count).mean(axis=0)
+            away = np.sort(np.abs(steps - np.median(steps.real) - 1j * np.median(steps.imag)))
+            if away[-1] > max(BREAK * np.abs(steps).max(), SURE_BREAK / np.sqrt(rounds), 3 * away[-2]):
+                found[count] = away[-1]
+    return max(found, key=found.get, default=0)
+
+
+def unit_steps(signal):
+    """Phasors of length 1 from every chirp to the next, [..., n - 1], of a signal [..., n]."""
+    product = signal[..., 1:] * signal[..., :-1].conj()
+    return product / np.maximum(np.abs(product), np.finfo(np.float32).tiny)
+
+
+def phase_steps(signal, count):
+    """(mean unit phasor [count] from every chirp to the next, by the chirp's number modulo count; its standard error).
+
+    signal: [F, C]; the error is infinite where there are too few chirps.
+    """
     frames, chirps = signal.shape
     rounds = chirps // count
-    if frames * rounds < 64:
-        return 0.0
+    if frames * rounds < 16 or rounds < 2:
+        return np.zeros(count, np.complex64), np.inf
     turns = signal[:, :rounds * count].reshape(frames, rounds, count)
     if rounds >= 16:  # means of short pieces, so that what stands still or drifts goes for every transmitter apart
         rounds = rounds // 16 * 16
@@ -88,11 +129,6 @@ def turn_size(signal, count):
         turns = (pieces - pieces.mean(axis=2, keepdims=True)).reshape(frames, rounds, count)
     else:
         turns = turns - turns.mean(axis=(0, 1))
-    flat = turns.reshape(frames, -1)
-    product = flat[:, 1:] * flat[:, :-1].conj()  # [F, rounds * count - 1]
-    unit = product / np.maximum(np.abs(product), np.finfo(np.float32).tiny)
+    unit = unit_steps(turns.reshape(frames, -1))  # [F, rounds * count - 1]
     steps = np.stack([unit[:, k::count][:, :rounds - 1].mean() for k in range(count)])
-    size = np.abs(steps).max()
-    error = 1 / np.sqrt(frames * (rounds - 1))
-    spread = np.sqrt((np.abs(steps - steps.mean()) ** 2).mean())
-    return float(spread / size) if spread > SURE * error else 0.0
+    return steps, 1 / np.sqrt(frames * (rounds - 1))

@@ -138,9 +138,9 @@ class RawIQ:
             turns = body_bins(turns, self.range_bins, per_second)
         elif recording.axes.bins is not None:
             turns = near_body(turns, self.range_bins, per_second)
-        if self.transmitters is None:
-            check_turns(recording.path, turns.reshape(-1, *((-1, frames) if frames else (1, turns.shape[-1]))))
         signal = (turns.conj() if self.flip else turns).reshape(-1, turns.shape[-1])  # [channels, n]
+        if self.transmitters is None:
+            check_turns(recording.path, signal.reshape(len(signal), -1, frames or signal.shape[-1]))
         given = dict(size=self.size, velocity_span=self.velocity_span, window_s=self.stft_window_s,
                      dynamic_range_db=self.dynamic_range_db, clutter_cutoff=self.clutter_cutoff)
         if frames:

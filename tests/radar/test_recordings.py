@@ -7,7 +7,6 @@ import scipy.io
 
 from mdgen.errors import RequestError
 from mdgen.radar import Radar, spectrogram
-from mdgen.radar.power_matrix import PowerMatrix
 from mdgen.radar.recordings import RawIQ
 
 RADAR = Radar(carrier_hz=24e9, prf_hz=2000.0)
@@ -16,11 +15,6 @@ SPAN, SIZE, LEAST = (-5.0, 5.0), (40, 32), 1000
 
 def raw(**options):
     return RawIQ(carrier_hz=24e9, prf_hz=2000.0, velocity_span=SPAN, size=SIZE, **options)
-
-
-def matrix(**options):
-    return PowerMatrix(**dict(dict(carrier_hz=24e9, frame_rate_hz=50.0, velocity_span=SPAN, scale="power",
-                                   rows="doppler", size=(8, 6)), **options))
 
 
 def walker_like(seed=0, shape=(3000,)):
@@ -194,69 +188,3 @@ def test_flip_turns_the_doppler_axis(tmp_path):
     image = plain.image(plain.open(path), 0, 3000).image
     assert image[:20].mean() > image[20:].mean() + 0.1  # the line approaches
     assert np.allclose(turned.image(turned.open(path), 0, 3000).image, image[::-1], atol=1e-4)
-
-
-# --- matrices that are spectrograms already ---
-
-def power_matrix(seed=5, rows=16, columns=24):
-    return np.random.default_rng(seed).gamma(1, 1, (rows, columns)) * np.logspace(-3, 0, rows)[:, None]
-
-
-def block_means(power):
-    """dB image [8, 6] of power [16, 24], whose first row is the lowest velocity."""
-    cells = power.reshape(8, 2, 6, 4).mean(axis=(1, 3))[::-1]
-    return np.clip(1 + np.log10(np.maximum(cells / cells.max(), 1e-9)) / 4, 0, 1)
-
-
-@pytest.mark.parametrize("scale, code", [("power", lambda p: p), ("amplitude", np.sqrt),
-                                         ("db", lambda p: 10 * np.log10(p) - 70)])
-@pytest.mark.parametrize("rows", ["doppler", "time"])
-@pytest.mark.parametrize("flip", [False, True])
-def test_a_matrix_becomes_the_means_of_its_power(tmp_path, scale, code, rows, flip):
-    power = power_matrix(columns=40)
-    stored = code(power)[::-1] if flip else code(power)
-    reading = matrix(scale=scale, rows=rows, flip=flip)
-    path = tmp_path / "m.mat"
-    scipy.io.savemat(path, {"S": stored if rows == "doppler" else stored.T})
-    recording = reading.open(path)
-    assert recording.samples == 40
-    result = reading.image(recording, 10, 34)
-    assert np.allclose(result.image, block_means(power[:, 10:34]), atol=1e-6)
-    assert np.allclose(result.time_s, (np.arange(6) + 0.5) * 4 / 50)
-    assert np.allclose(result.velocity, 5 - (np.arange(8) + 0.5) * 10 / 8)
-    assert np.allclose(result.doppler_hz, 2 * result.velocity * 24e9 / 299792458)
-
-
-def test_the_logarithm_of_zero_is_an_empty_cell(tmp_path):
-    power = power_matrix()
-    power[0:2, 0:4] = 0
-    with np.errstate(divide="ignore"):
-        path = saved(tmp_path, "a.npy", 10 * np.log10(power))
-    reading = matrix(scale="db")
-    image = reading.image(reading.open(path), 0, 24).image
-    assert image[-1, 0] == 0 and np.allclose(image, block_means(power), atol=1e-6)
-
-
-@pytest.mark.parametrize("scale, values, part", [
-    ("power", lambda p: 10 * np.log10(p), "give --scale db"),
-    ("amplitude", lambda p: 10 * np.log10(p), "give --scale db"),
-    ("db", lambda p: 1e5 * p, "give --scale power or amplitude"),
-    ("db", lambda p: p / p.max(), "give --scale level; if these are linear, give --scale power or amplitude"),
-    ("power", lambda p: np.where(p == p[3, 4], np.nan, p), "first at sample 4"),
-    ("db", lambda p: np.where(p == p[3, 4], np.inf, 10 * np.log10(p)), "first at sample 4"),
-    ("db", lambda p: np.where(p == p[3, 4], np.nan, 10 * np.log10(p)), "first at sample 4"),
-])
-def test_values_that_cannot_be_of_the_scale_are_refused(tmp_path, scale, values, part):
-    reading = matrix(scale=scale)
-    recording = reading.open(saved(tmp_path, "a.npy", values(power_matrix())))
-    line = refusal(reading.image, recording, 0, 24)
-    assert part in line and "a.npy" in line
-
-
-@pytest.mark.parametrize("array, part", [
-    (SIGNAL, "is complex (complex64 4x3000)"), (np.ones(3000), "expected a matrix"),
-    (np.ones((3, 40, 50)), "expected a matrix"), (np.ones((1, 3000)), "expected a matrix"),
-    (np.ones((3, 40, 50)), "name the axis along which they lie with --stack-axis"),
-])
-def test_what_is_no_real_matrix_is_refused(tmp_path, array, part):
-    assert part in refusal(matrix().open, saved(tmp_path, "a.npy", array))
