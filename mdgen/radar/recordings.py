@@ -133,7 +133,8 @@ class RawIQ:
             raise RequestError(f"{recording.path} has no imaginary part in samples {first} to {stop - 1}, so that "
                                "approaching and receding would look alike; expected complex I/Q. Save both channels")
         per_second = recording.rate_hz / recording.transmitters
-        turns = np.stack([samples[..., k::recording.transmitters] for k in range(recording.transmitters)])
+        turns = samples.reshape(*samples.shape[:-1], -1, recording.transmitters)  # [..., n, transmitter]
+        turns = np.moveaxis(turns, -1, 0)  # a view: a window of raw samples can be large
         if recording.axes.fast is not None:
             turns = body_bins(turns, self.range_bins, per_second)
         elif recording.axes.bins is not None:
