@@ -1,16 +1,19 @@
 """Our metrics beside those of pytorch-fid, torch-fidelity, clean-fid and prdc, on the same weights and images.
 
     pip install --target REF --no-deps pytorch-fid torch-fidelity clean-fid prdc tqdm requests urllib3 idna certifi \
-        charset_normalizer scikit-learn joblib threadpoolctl cloudpickle narwhals
+        charset_normalizer scikit-learn joblib threadpoolctl cloudpickle narwhals "scipy<1.18"
     PYTHONPATH=REF python benchmarks/compare_reference_metrics.py [--images 40] [--rows 3000] [--weights FILE]
 
-None of these packages is needed by mdgen; keep them in a folder of their own. Prints ours, theirs and the relative
-difference. Without --weights (the 2015 FID weights) the network is random, which tests the arithmetic as well.
-clean-fid's network is a download of its own; its resize and scaling run here on pytorch-fid's network, which has
-the same weights. Feature sets of --rows rows and 2048 columns, without images, test the metrics at full rank.
+None of these packages is needed by mdgen; keep them in a folder of their own. SciPy is held below 1.18 there because
+pytorch-fid 0.3.0 and clean-fid 0.1.35 call its sqrtm with `disp`, an argument that 1.18 has dropped. Prints ours,
+theirs and the relative difference. Without --weights (the 2015 FID weights) the network is random, which tests the
+arithmetic as well. clean-fid's network is a download of its own; its resize and scaling run here on pytorch-fid's
+network, which has the same weights. Feature sets of --rows rows and 2048 columns, without images, test the metrics at
+full rank.
 """
 
 import argparse
+import importlib.metadata
 import importlib.util
 import sys
 import tempfile
@@ -241,6 +244,10 @@ def main(argv) -> int:
     if missing := [name for name, module in REFERENCES.items() if importlib.util.find_spec(module) is None]:
         raise RequestError(f"{', '.join(missing)} cannot be imported; expected all four packages. Install them as "
                            "--help shows")
+    scipy = importlib.metadata.version("scipy")
+    if tuple(map(int, scipy.split(".")[:2])) >= (1, 18):
+        raise RequestError(f"SciPy is {scipy}; pytorch-fid and clean-fid need one below 1.18, whose sqrtm has `disp`. "
+                           "Install it beside them as --help shows")
     if args.rows < 2049:
         raise RequestError(f"--rows is {args.rows}; expected at least 2049, one more than the columns")
     warnings.filterwarnings("ignore")      # scipy's, about arguments that pytorch-fid passes

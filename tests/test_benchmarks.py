@@ -32,5 +32,16 @@ def test_help_is_answered_before_anything_heavy_is_loaded(path, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_the_reference_metrics_say_which_scipy_they_need(tmp_path):
+    for package in ("pytorch_fid", "torch_fidelity", "cleanfid", "prdc"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").touch()
+    (tmp_path / "scipy-1.18.0.dist-info").mkdir()
+    (tmp_path / "scipy-1.18.0.dist-info" / "METADATA").write_text("Name: scipy\nVersion: 1.18.0\n")
+    done = subprocess.run([sys.executable, ROOT / "benchmarks" / "compare_reference_metrics.py"], capture_output=True,
+                          text=True, env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"})
+    assert done.returncode == 2 and "SciPy is 1.18.0" in done.stderr and "below 1.18" in done.stderr
+
+
 def test_the_folder_was_found():
     assert BENCHMARKS

@@ -7,54 +7,81 @@ members of an uncompressed .npz) takes none until it is used, so that a recordin
 import math
 import struct
 import zipfile
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.io import loadmat, whosmat
 
 from mdgen.errors import RequestError
 
-SUFFIXES = (".npy", ".npz", ".mat")
 MAX_IN_MEMORY = 4 * 2**30  # bytes of an array that cannot be mapped
-HDF5 = b"\x89HDF\r\n\x1a\n"
+PARTS = (("real", "imag"), ("re", "im"), ("r", "i"), ("i", "q"))  # fields of a complex number, of any case
 
 
-def open_arrays(path, variables=()):
-    """The array of a file, or the two named ones (real and imaginary part), as a tuple; mapped where possible.
+@dataclass(frozen=True)
+class Content:
+    """What a file holds.
 
-    variables: names in an .npz or .mat; without any, the file's only array of more than one number. Raises
-    RequestError where the file cannot be read without running code, as an array of numbers, or in memory.
+    arrays: one, or real and imaginary part. An array is anything with shape, dtype and ndim of which a tuple of
+    slices, one for every axis, gives an ndarray: only what is asked for need be read. facts: what the format itself
+    tells, of prf_hz (chirps per second, as --prf), carrier_hz, frame_rate_hz and layout (as --layout); numbers are
+    Hz. scalars: {name: number}, lone numbers among those that were asked for, in whatever unit the file has.
     """
-    path, readers = Path(path), {".npy": lambda path, _: (mapped(path, 0),), ".npz": read_npz, ".mat": read_mat}
-    if path.suffix.lower() not in readers:
-        raise RequestError(f"{path} ends in {path.suffix!r}; expected one of {', '.join(readers)}. Save it as .npy")
-    try:
-        arrays = readers[path.suffix.lower()](path, variables)
-    except (MemoryError, RequestError):
-        raise
-    except Exception as error:  # readers raise whatever a broken file leads them to
-        raise RequestError(f"{path} cannot be read ({error or type(error).__name__}); expected a whole "
-                           f"{path.suffix} file. Save it again, as .npy if in doubt") from error
-    for array in arrays:
-        if not isinstance(array, np.ndarray) or array.dtype.kind not in "iufc":
-            found = getattr(array, "dtype", type(array).__name__)
-            raise RequestError(f"{path} holds {found}; expected an array of real or complex numbers (objects, cells "
-                               "and structures are never loaded). Save the plain array")
-    if len({array.shape for array in arrays}) > 1 or len(arrays) > 1 and any(map(np.iscomplexobj, arrays)):
-        found = " and ".join(f"{array.dtype} {spelled(array.shape)}" for array in arrays)
-        raise RequestError(f"{path} has {found} in {' and '.join(variables)}; expected real numbers of one shape, the "
-                           "real and the imaginary part. Correct --variable")
-    return arrays
+
+    arrays: tuple
+    facts: dict = field(default_factory=dict)
+    scalars: dict = field(default_factory=dict)
 
 
-def read_npz(path, variables):
+class ComplexFields:
+    """An array of compounds of a real and an imaginary part, as an array of complex numbers."""
+
+    def __init__(self, array, names):
+        self.array, self.names, self.shape, self.ndim = array, names, array.shape, array.ndim
+        self.dtype = np.result_type(*(array.dtype[name] for name in names), np.complex64)
+
+    def __getitem__(self, place):
+        part = self.array[place]
+        values = np.empty(part.shape, self.dtype)
+        values.real, values.imag = (part[name] for name in self.names)
+        return values
+
+
+def numbers(path, array):
+    """The array as one of real or complex numbers; RequestError where it is none."""
+    dtype = getattr(array, "dtype", None)
+    names = dtype.names if dtype is not None and dtype.names else ()
+    if tuple(name.lower() for name in names) in PARTS and all(dtype[name].kind in "iuf" for name in names):
+        return ComplexFields(array, names)
+    if dtype is None or dtype.kind not in "iufc":
+        raise RequestError(f"{path} holds {type(array).__name__ if dtype is None else dtype}; expected an array of "
+                           "real or complex numbers, or of compounds of real and imag (objects, cells and structures "
+                           "are never loaded). Save the plain array")
+    return array
+
+
+def read_npy(path, variables, wanted):
+    return Content((mapped(path, 0),))
+
+
+def read_npz(path, variables, wanted):
+    """Members that were not asked for are not opened; without --variable, of each the header alone."""
     with zipfile.ZipFile(path) as archive:
         members = {name.removesuffix(".npy"): archive.getinfo(name) for name in archive.namelist()}
-        shapes = {}
-        for name, member in members.items():
-            with archive.open(member) as file:
-                shapes[name] = npy_header(path, file)[1]
-        return tuple(read_member(path, archive, members[name]) for name in chosen(path, shapes, variables))
+        headers = not variables or not all(name in members for name in variables)  # of all, to say what is there
+        asked = [name for name in members if headers or name in variables or wanted(name)]
+        shapes, unread = {}, []
+        for name in asked:
+            with archive.open(members[name]) as file:
+                dtype, shape, _ = npy_header(path, file)
+            if dtype.hasobject:
+                unread.append(f"{name} (Python objects, which are never loaded)")
+            else:
+                shapes[name] = shape
+        names = chosen(path, shapes, variables, unread)
+        arrays = tuple(read_member(path, archive, members[name]) for name in names)
+        lone = [name for name in shapes if wanted(name) and name not in names and math.prod(shapes[name]) == 1]
+        return Content(arrays, scalars=lone_numbers({name: read_member(path, archive, members[name]) for name in lone}))
 
 
 def read_member(path, archive, member):
@@ -67,23 +94,26 @@ def read_member(path, archive, member):
         return np.lib.format.read_array(file, allow_pickle=False)
 
 
-def read_mat(path, variables):
-    with open(path, "rb") as file:
-        head = file.read(512 + len(HDF5))
-    if HDF5 in (head[:len(HDF5)], head[512:]):
-        raise RequestError(f"{path} is a MATLAB v7.3 (HDF5) file; expected v7 or older. Save it with "
-                           "save(..., '-v7'), or as .npy if it is larger than 2 GB")
+def read_mat(path, variables, wanted):
+    held = whosmat(path)
     numeric = ("double", "single", "int", "uint")
-    shapes = {name: shape for name, shape, kind in whosmat(path) if kind.startswith(numeric)}
-    names = chosen(path, shapes, variables)
+    shapes = {name: shape for name, shape, kind in held if kind.startswith(numeric)}
+    names = chosen(path, shapes, variables, [f"{name} ({kind})" for name, _, kind in held if name not in shapes])
     check_memory(path, sum(16 * math.prod(shapes[name]) for name in names))
-    found = loadmat(path, variable_names=names)
-    return tuple(found[name] for name in names)
+    lone = [name for name in shapes if wanted(name) and name not in names and math.prod(shapes[name]) == 1]
+    found = loadmat(path, variable_names=[*names, *lone])
+    return Content(tuple(found[name] for name in names), scalars=lone_numbers({name: found[name] for name in lone}))
 
 
-def chosen(path, shapes, variables):
-    """The names to read, of all {name: shape} in the file."""
-    held = ", ".join(f"{name} ({spelled(shape)})" for name, shape in shapes.items()) or "no array of numbers"
+def lone_numbers(arrays):
+    """{name: float} of arrays of one real number each."""
+    return {name: float(np.asarray(array).item()) for name, array in arrays.items() if array.dtype.kind in "iuf"}
+
+
+def chosen(path, shapes, variables, others=()):
+    """The names to read, of all {name: shape} in the file; others: what it holds that is not read."""
+    parts = [f"{name} ({spelled(shape)})" for name, shape in shapes.items()]
+    held = ", ".join([*(parts or ["no array of numbers"]), *others])
     missing = [name for name in variables if name not in shapes]
     if missing:
         raise RequestError(f"{path} has no array {missing[0]}; it holds {held}. Correct --variable")
@@ -99,9 +129,6 @@ def npy_header(path, file):
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, fortran, dtype = read(file)
-    if dtype.hasobject:
-        raise RequestError(f"{path} holds Python objects, which are never loaded since that can run code; expected "
-                           "an array of numbers. Save it with a numeric dtype")
     return dtype, shape, fortran
 
 
@@ -110,6 +137,9 @@ def mapped(path, offset):
     with open(path, "rb") as file:
         file.seek(offset)
         dtype, shape, fortran = npy_header(path, file)
+        if dtype.hasobject:
+            raise RequestError(f"{path} holds Python objects, which are never loaded since that can run code; expected "
+                               "an array of numbers. Save it with a numeric dtype")
         return np.memmap(path, dtype, "r", file.tell(), shape, "F" if fortran else "C")
 
 

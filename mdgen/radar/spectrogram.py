@@ -69,12 +69,27 @@ def spectrogram(signal, radar=Radar(), *, size=(64, 64), velocity_span=(-1.5, 6.
 def cell_image(power, edges, cell_edges, wavelength_m, dynamic_range_db):
     """Power [F, T] between edges (velocity [F + 1] m/s rising, time [T + 1] s) -> Spectrogram with cells between
     cell_edges (the same of H and W)."""
-    cells = area_mean(area_mean(power, edges[0], cell_edges[0]).T, edges[1], cell_edges[1]).T[::-1]  # top = fastest
+    cells = cell_means(power, edges, cell_edges)
     peak = max(float(cells.max()), np.finfo(np.float64).tiny)
     level = 10 * np.log10(np.maximum(cells / peak, 1e-30))
+    return in_cells(np.clip(1 + level / dynamic_range_db, 0, 1), cell_edges, wavelength_m, dynamic_range_db)
+
+
+def cell_levels(levels, edges, cell_edges, wavelength_m, dynamic_range_db):
+    """As `cell_image` of what is an image already, levels [F, T] in [0, 1]: they stay as they are, cells get means."""
+    return in_cells(np.clip(cell_means(levels, edges, cell_edges), 0, 1), cell_edges, wavelength_m, dynamic_range_db)
+
+
+def cell_means(values, edges, cell_edges):
+    """Means [H, W] over cells, the highest velocity on top, of values [F, T] between edges."""
+    return area_mean(area_mean(values, edges[0], cell_edges[0]).T, edges[1], cell_edges[1]).T[::-1]
+
+
+def in_cells(image, cell_edges, wavelength_m, dynamic_range_db):
+    """The Spectrogram of an image [H, W] in [0, 1], the highest velocity on top, with cells between cell_edges."""
     velocity, time_s = (((e[1:] + e[:-1]) / 2) for e in cell_edges)
-    return Spectrogram(np.clip(1 + level / dynamic_range_db, 0, 1).astype(np.float32), time_s, velocity[::-1],
-                       2 * velocity[::-1] / wavelength_m, float(dynamic_range_db))
+    return Spectrogram(image.astype(np.float32), time_s, velocity[::-1], 2 * velocity[::-1] / wavelength_m,
+                       float(dynamic_range_db))
 
 
 def section(result, start_s, stop_s, columns):

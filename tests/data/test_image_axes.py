@@ -9,7 +9,7 @@ from mdgen.data.demo import write_demo_users
 from mdgen.data.image_axes import ImageAxes, find_axes
 from mdgen.data.recorded_users import write_recorded_users
 from mdgen.errors import RequestError
-from mdgen.radar.recordings import PowerMatrix
+from mdgen.radar.power_matrix import PowerMatrix
 from mdgen.radar.simulation import PROFILES
 
 

@@ -26,7 +26,7 @@ from mdgen.radar.recordings import RawIQ
 RADAR, SPAN, SECONDS = Radar(carrier_hz=24e9, prf_hz=3000.0), (-1.5, 6.0), 7
 WALKERS = {"ID_1": Walker(height=1.6, speed=1.0), "ID_2": Walker(height=1.75, speed=1.25),
            "ID_10": Walker(height=1.85, speed=1.5)}
-FLAGS = ["--carrier", "24e9", "--prf", "3000", "--velocity-span", "-1.5", "6", "--size", "64", "64"]
+FLAGS = ["--carrier", "24e9", "--prf", "3000", "--velocity-span", "-1.5", "6", "--size", "64", "64", "--sum-axis", "0"]
 WINDOW = ["--window", "2", "--overlap", "1.8"]  # 6000 samples, every 600 a new one: 90 %
 
 
@@ -46,7 +46,7 @@ def command(capsys):
     return call
 
 
-def echo(user, seed, channels=1):
+def echo(user, seed, channels=2):
     walk = simulate_walk(WALKERS[user], np.arange(SECONDS * 400 + 1) / 400)
     signals = [radar_echo(walk, RADAR, range_m=15, snr_db=25, clutter_db=-5, seed=[*seed, c]) for c in range(channels)]
     return np.stack(signals)  # [channels, N] complex64
@@ -55,10 +55,9 @@ def echo(user, seed, channels=1):
 def save(path, signal):
     """signal [channels, N] in the format and layout that the name stands for."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    writers = {"vector.npy": lambda: np.save(path, signal[0]),
-               "channels.npy": lambda: np.save(path, signal),
+    writers = {"channels.npy": lambda: np.save(path, signal),
                "pairs.npy": lambda: np.save(path, np.stack([signal.real, signal.imag], -1)),
-               "stored.npz": lambda: np.savez(path, iq=signal.T),
+               "stored.npz": lambda: np.savez(path, iq=signal),
                "packed.npz": lambda: np.savez_compressed(path, fs=RADAR.prf_hz, iq=signal),
                "matlab.mat": lambda: scipy.io.savemat(path, {"iq": signal, "fs": RADAR.prf_hz})}
     writers[path.name.split("_")[-1]]()
@@ -68,11 +67,11 @@ def save(path, signal):
 def recordings(tmp_path_factory):
     """(folder of recordings in every format, {recording: signal [channels, N]})."""
     root, signals = tmp_path_factory.mktemp("raw"), {}
-    names = {"ID_1": ("walk2_vector.npy", "walk10_channels.npy"), "ID_2": ("packed.npz", "pairs.npy"),
+    names = {"ID_1": ("walk2_channels.npy", "walk10_channels.npy"), "ID_2": ("packed.npz", "pairs.npy"),
              "ID_10": ("matlab.mat", "stored.npz")}
     for user, files in names.items():
         for seed, name in enumerate(files):
-            signals[f"{user}/{name}"] = echo(user, [natural_key(user)[0][1], seed], 1 if "vector" in name else 2)
+            signals[f"{user}/{name}"] = echo(user, [natural_key(user)[0][1], seed])
             save(root / user / name, signals[f"{user}/{name}"])
     (root / "ID_1" / "notes.txt").write_text("not a recording")
     (root / "read me.txt").write_text("not a user")
@@ -115,7 +114,7 @@ def test_natural_order_is_the_order_of_the_recordings(tree):
     rows = table(tree)
     assert [row[0] for row in rows] == sorted((row[0] for row in rows), key=natural_key)
     assert list(dict.fromkeys(row[1] for row in rows)) == [
-        "ID_1/walk2_vector.npy", "ID_1/walk10_channels.npy", "ID_2/packed.npz", "ID_2/pairs.npy", "ID_10/matlab.mat",
+        "ID_1/walk2_channels.npy", "ID_1/walk10_channels.npy", "ID_2/packed.npz", "ID_2/pairs.npy", "ID_10/matlab.mat",
         "ID_10/stored.npz"]
     for recording in {row[1] for row in rows}:
         assert [row[2] for row in rows if row[1] == recording] == list(range(0, 600 * 26, 600))
@@ -148,12 +147,13 @@ def test_the_data_sheet_says_what_was_done(recordings, tree):
     assert (sheet["window_s"], sheet["overlap_s"], sheet["colormap"]) == (2.0, pytest.approx(1.8), "jet")
     reading = RawIQ(**{name: tuple(value) if isinstance(value, list) else value
                        for name, value in sheet["reading"].items()})  # JSON gives the very reading back
-    assert reading == RawIQ(carrier_hz=24e9, prf_hz=3000.0, velocity_span=SPAN, size=(64, 64))
+    assert reading == RawIQ(carrier_hz=24e9, prf_hz=3000.0, velocity_span=SPAN, size=(64, 64), sum_axis=(0,))
     held = {entry["recording"]: entry for entry in sheet["recordings"]}
     assert held["ID_1/walk10_channels.npy"] == dict(recording="ID_1/walk10_channels.npy", shape=[2, 21000],
-                                                    dtype="complex64", time_axis=1, samples=21000, windows=26)
-    assert held["ID_10/stored.npz"]["time_axis"] == 0 and held["ID_2/pairs.npy"]["shape"] == [2, 21000, 2]
-    axes = spectrogram(recordings[1]["ID_1/walk2_vector.npy"][:, :6000], RADAR, velocity_span=SPAN)
+                                                    dtype="complex64", time_axis=1, samples=21000, rate_hz=3000.0,
+                                                    windows=26)
+    assert held["ID_2/pairs.npy"]["shape"] == [2, 21000, 2]
+    axes = spectrogram(recordings[1]["ID_1/walk2_channels.npy"][:, :6000], RADAR, velocity_span=SPAN)
     assert sheet["axes"] == dict(time_s=axes.time_s.tolist(), velocity_m_s=axes.velocity.tolist(),
                                  doppler_hz=axes.doppler_hz.tolist(), dynamic_range_db=40.0)
 
@@ -184,11 +184,12 @@ def test_matrices_of_another_program_show_the_same_walk(recordings, command, tmp
 
 
 def test_two_variables_are_the_real_and_the_imaginary_part(recordings, command, tmp_path):
-    signal = recordings[1]["ID_1/walk2_vector.npy"][0]
+    signal = recordings[1]["ID_1/walk2_channels.npy"][0]
     for user in ("a", "b"):
         (tmp_path / "raw" / user).mkdir(parents=True)
         scipy.io.savemat(tmp_path / "raw" / user / "x.mat", {"I": signal.real, "Q": signal.imag})
-    done = command(tmp_path / "raw", "--output-dir", tmp_path / "data", *FLAGS, "--window", 3, "--variable", "I", "Q")
+    done = command(tmp_path / "raw", "--output-dir", tmp_path / "data", *FLAGS[:-2], "--window", 3,
+                   "--variable", "I", "Q")
     assert done.status == 0 and "4 images of 2 recordings" in done.out
     wanted = spectrogram(signal[9000:18000], RADAR, velocity_span=SPAN).image
     assert np.abs(intensity(tmp_path / "data" / "b" / "x_0002.png") - wanted).max() < 2 / 255
@@ -198,7 +199,7 @@ def test_without_a_velocity_span_it_is_what_the_prf_allows(recordings, command, 
     shutil.copytree(recordings[0] / "ID_1", tmp_path / "raw" / "ID_1")
     for carrier, limit in (("24e9", 6.0), ("77e9", Radar(77e9, 3000.0).unambiguous_speed)):
         done = command(tmp_path / "raw", "--output-dir", tmp_path / carrier, "--carrier", carrier, "--prf", 3000,
-                       "--window", 6)
+                       "--window", 6, "--sum-axis", 0)
         assert done.status == 0 and f"{-limit:g} to {limit:g} m/s" in done.out
         velocity = json.loads((tmp_path / carrier / "recordings.json").read_text())["axes"]["velocity_m_s"]
         assert velocity[0] == pytest.approx(limit * (1 - 1 / 128))
@@ -221,7 +222,7 @@ def refused(outcome, tmp_path, status=2):
 
 
 @pytest.mark.parametrize("argv, parts", [
-    (["--window", "8"], ["ID_1/walk2_vector.npy", "21000", "8 s at 3000 Hz needs 24000"]),
+    (["--window", "8"], ["ID_1/walk2_channels.npy", "21000", "8 s at 3000 Hz needs 24000"]),
     (["--window", "0.02"], ["--window is 0.02 s, 60 samples", "at least 90"]),
     (["--window", "nan"], ["--window is nan"]),
     (["--window", "2", "--overlap", "2"], ["--overlap is 2 s", "less than the window"]),
@@ -235,8 +236,8 @@ def refused(outcome, tmp_path, status=2):
     (["--window", "2", "--variable", "I"], ["ID_2/packed.npz has no array I", "it holds fs", "iq (2x21000)"]),
     (["--window", "2", "--variable", "a", "b", "c"], ["--variable names 3"]),
     (["--window", "2", "--scale", "db"], ["--scale is for --kind spectrogram"]),
-    (["--window", "2", "--slow-axis", "5"], ["--slow-axis is 5", "has 1 axes"]),
-    (["--window", "2", "--kind", "spectrogram"], ["--prf is for --kind iq"]),
+    (["--window", "2", "--slow-axis", "5"], ["--slow-axis is 5", "has 2 axes"]),
+    (["--window", "2", "--kind", "spectrogram"], ["--sum-axis is for --kind iq"]),
     (["--window", "2", "--colourmap", "jet"], ["--colourmap", "did you mean --colormap"]),
     ([], ["--window"]),
 ])
@@ -262,11 +263,9 @@ def spoil(raw, case):
         np.save(user / "pairs.npy", bad)
     elif case == "objects":
         np.save(user / "x.npy", np.array([None, {}], dtype=object), allow_pickle=True)
-    elif case == "v7.3":
-        (user / "x.mat").write_bytes(b"MATLAB 7.3".ljust(512) + b"\x89HDF\r\n\x1a\n" + bytes(99))
     elif case == "empty user":
         (raw / "ID_3").mkdir()
-        (raw / "ID_3" / "walk.h5").write_bytes(b"")
+        (raw / "ID_3" / "walk.csv").write_bytes(b"")
     elif case == "same stem":
         shutil.copy(user / "pairs.npy", user / "Packed.npy")
     else:
@@ -277,8 +276,7 @@ def spoil(raw, case):
 @pytest.mark.parametrize("case, parts", [
     ("nan", ["ID_2/pairs.npy has NaN", "at sample 20500"]),
     ("objects", ["ID_2/x.npy holds Python objects", "never loaded"]),
-    ("v7.3", ["ID_2/x.mat is a MATLAB v7.3", "-v7"]),
-    ("empty user", ["ID_3 holds no recordings, but .h5", ".npy, .npz, .mat"]),
+    ("empty user", ["ID_3 holds no recordings, but .csv", ".npy, .npz, .mat"]),
     ("same stem", ["Packed.npy", "packed.npz", "same names"]),
     ("flat", ["holds no user folders", "one folder of recordings"]),
     ("gone", ["does not exist"]),
@@ -295,14 +293,14 @@ def test_a_stop_in_the_middle_leaves_nothing(recordings, tmp_path):
         if done == 40:
             raise KeyboardInterrupt
 
-    reading = RawIQ(carrier_hz=24e9, prf_hz=3000.0, velocity_span=SPAN, size=(64, 64))
+    reading = RawIQ(carrier_hz=24e9, prf_hz=3000.0, velocity_span=SPAN, size=(64, 64), sum_axis=(0,))
     with pytest.raises(KeyboardInterrupt):
         write_recorded_users(recordings[0], tmp_path / "data", reading, window_s=2.0, overlap_s=1.8, progress=stop)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_holds_something_is_left_alone_and_an_empty_one_is_filled(recordings, tmp_path):
-    reading = RawIQ(carrier_hz=24e9, prf_hz=3000.0, velocity_span=SPAN, size=(16, 16))
+    reading = RawIQ(carrier_hz=24e9, prf_hz=3000.0, velocity_span=SPAN, size=(16, 16), sum_axis=(0,))
     (tmp_path / "data").mkdir()
     write_recorded_users(recordings[0], tmp_path / "data", reading, window_s=6.0)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}

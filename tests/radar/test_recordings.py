@@ -7,7 +7,7 @@ import scipy.io
 
 from mdgen.errors import RequestError
 from mdgen.radar import Radar, spectrogram
-from mdgen.radar.recordings import PowerMatrix, RawIQ
+from mdgen.radar.recordings import RawIQ
 
 RADAR = Radar(carrier_hz=24e9, prf_hz=2000.0)
 SPAN, SIZE, LEAST = (-5.0, 5.0), (40, 32), 1000
@@ -15,11 +15,6 @@ SPAN, SIZE, LEAST = (-5.0, 5.0), (40, 32), 1000
 
 def raw(**options):
     return RawIQ(carrier_hz=24e9, prf_hz=2000.0, velocity_span=SPAN, size=SIZE, **options)
-
-
-def matrix(**options):
-    return PowerMatrix(**dict(dict(carrier_hz=24e9, frame_rate_hz=50.0, velocity_span=SPAN, scale="power",
-                                   rows="doppler", size=(8, 6)), **options))
 
 
 def walker_like(seed=0, shape=(3000,)):
@@ -69,8 +64,8 @@ WRITERS = {
 @pytest.mark.parametrize("name", WRITERS)
 def test_every_format_gives_the_samples_that_were_saved(tmp_path, name):
     WRITERS[name](tmp_path / name)
-    reading = raw(variables=("re", "im") if "parts" in name else ())
-    recording = reading.open(tmp_path / name, LEAST)
+    reading = raw(sum_axis=(0,), variables=("re", "im") if "parts" in name else ())
+    recording = reading.open(tmp_path / name)
     assert recording.samples == 3000
     assert np.array_equal(recording.read(700, 1900), SIGNAL[:, 700:1900])
     image = reading.image(recording, 700, 1900)
@@ -79,7 +74,7 @@ def test_every_format_gives_the_samples_that_were_saved(tmp_path, name):
 
 def test_integers_count_as_they_are(tmp_path):
     counts = np.rint(PAIRS * 1000).astype(np.int16)
-    recording = raw().open(saved(tmp_path, "a.npy", counts), LEAST)
+    recording = raw(sum_axis=(0,)).open(saved(tmp_path, "a.npy", counts))
     assert np.array_equal(recording.read(0, 3000), counts[..., 0] + 1j * counts[..., 1])
 
 
@@ -94,10 +89,10 @@ file = np.lib.format.open_memmap(path, mode="w+", dtype=np.complex64, shape=(4, 
 tone = np.exp(2j * np.pi * 320 / 2000 * np.arange(2000))
 file[:, 150_000_000:150_002_000] = tone
 del file
-reading = RawIQ(24e9, 2000.0, (-5.0, 5.0), (40, 32))
+reading = RawIQ(24e9, 2000.0, (-5.0, 5.0), (40, 32), sum_axis=(0,))
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 before = peak()
-recording = reading.open(path, 2000)
+recording = reading.open(path)
 empty, full = (reading.image(recording, first, first + 2000).image for first in (0, 150_000_000))
 print(peak() - before, recording.samples, empty.max() == empty.min(), full.mean(axis=1).argmax())
 """
@@ -117,42 +112,37 @@ def test_axes_in_any_order_give_the_image_of_the_power_sum(tmp_path):
     for order in ((0, 1, 2), (2, 0, 1), (0, 2, 1)):
         path = saved(tmp_path, "a.npy", turned.transpose(order))
         for slow in (None, order.index(2), order.index(2) - 3):
-            reading = raw(slow_axis=slow)
-            image = reading.image(reading.open(path, LEAST), 0, 3000).image
+            reading = raw(slow_axis=slow, sum_axis=(order.index(0), order.index(1) - 3))
+            image = reading.image(reading.open(path), 0, 3000).image
             assert np.allclose(image, expected(cube).image, atol=1e-4)
 
 
 def test_slow_time_must_be_obvious_or_named(tmp_path):
     path = saved(tmp_path, "a.npy", np.zeros((1100, 1, 3000), np.complex64))
-    line = refusal(raw().open, path, LEAST)
+    line = refusal(raw().open, path)
     assert "1100x1x3000" in line and "--slow-axis (0 to 2)" in line
-    assert raw(slow_axis=0).open(path, LEAST).samples == 1100
-    assert "has 1 samples along axis 1, but a window of 0.5 s at 2000 Hz needs 1000" in refusal(
-        raw(slow_axis=1).open, path, LEAST)
-    assert "--slow-axis is 3" in refusal(raw(slow_axis=3).open, path, LEAST)
-    assert "--fast-axis is -4" in refusal(raw(fast_axis=-4).open, path, LEAST)
-    assert "both 2" in refusal(raw(slow_axis=2, fast_axis=-1).open, path, LEAST)
-    for column in ((20000, 1), (1, 20000), (20000, 4, 2)):
-        path = saved(tmp_path, "b.npy", np.ones(column) if len(column) > 2 else np.ones(column, np.complex64))
-        assert raw().open(path, LEAST).samples == 20000
-    # the longest axis of raw chirps may be fast time
-    path = saved(tmp_path, "c.npy", np.zeros((4, 4096, 200), np.complex64))
-    assert "--slow-axis" in refusal(raw(fast_axis=1).open, path, 100)
-    assert raw(fast_axis=1, slow_axis=2).open(path, 100).samples == 200
+    assert raw(slow_axis=0, sum_axis=(2,)).open(path).samples == 1100
+    short = raw(slow_axis=1, sum_axis=(0, 2)).open(path)
+    assert "has 1 samples along axis 1, but a window of 0.5 s at 2000 Hz needs 1000" in refusal(short.windows, 0.5, 0)
+    assert "--slow-axis is 3" in refusal(raw(slow_axis=3).open, path)
+    assert "--fast-axis is -4" in refusal(raw(fast_axis=-4).open, path)
+    assert "both 2" in refusal(raw(slow_axis=2, fast_axis=-1).open, path)
+    for column in ((20000,), (20000, 1), (1, 20000), (20000, 1, 2)):
+        path = saved(tmp_path, "b.npy", np.ones(column, np.float32 if column[-1] == 2 else np.complex64))
+        assert raw().open(path).samples == 20000
 
 
 @pytest.mark.parametrize("array, part", [
     (np.ones(3000), "holds real numbers (float64 3000)"),
     (np.ones((3000, 3)), "expected complex I/Q, a last axis of 2"),
     (np.zeros((), np.complex64), "a single number"),
-    (np.zeros((1, 1, 1, 1, 3000), np.complex64), "expected 1 to 4 axes"),
+    (np.zeros((1, 1, 2, 1, 3000), np.complex64), "axis 2 (length 2) and 4 (length 3000)"),
     (np.array(["a", "b"]), "expected an array of real or complex numbers"),
-    (np.zeros(3000, [("i", "<f4"), ("q", "<f4")]), "expected an array of real or complex numbers"),
-    (np.zeros(999, np.complex64), "has 999 samples along axis 0"),
+    (np.zeros(3000, [("t", "<f4"), ("x", "<f4")]), "expected an array of real or complex numbers"),
 ])
 def test_what_is_no_complex_recording_is_refused(tmp_path, array, part):
     path = saved(tmp_path, "a.npy", array)
-    line = refusal(raw().open, path, LEAST)
+    line = refusal(raw().open, path)
     assert str(path) in line and part in line
 
 
@@ -160,12 +150,12 @@ def test_broken_samples_are_found_where_they_are(tmp_path):
     for number, value in ((1, np.nan), (2, np.inf), (3, complex(0, -np.inf))):
         bad = SIGNAL.copy()
         bad[2, 1700:1800] = value
-        reading = raw()
-        recording = reading.open(saved(tmp_path, f"{number}.npy", bad), LEAST)
+        reading = raw(sum_axis=(0,))
+        recording = reading.open(saved(tmp_path, f"{number}.npy", bad))
         assert reading.image(recording, 500, 1700).image.max() == 1
         line = refusal(reading.image, recording, 600, 1701)
         assert "the first at sample 1700" in line and f"{number}.npy" in line
-    recording = raw().open(saved(tmp_path, "real.npy", SIGNAL.real.astype(np.complex64)), LEAST)
+    recording = raw(sum_axis=(0,)).open(saved(tmp_path, "real.npy", SIGNAL.real.astype(np.complex64)))
     assert "no imaginary part" in refusal(raw().image, recording, 0, 1000)
 
 
@@ -179,86 +169,22 @@ def test_broken_samples_are_found_where_they_are(tmp_path):
     (dict(prf_hz=6000.0, clutter_cutoff=-0.1), 1000, "--clutter-cutoff is -0.1"),
     (dict(prf_hz=6000.0, clutter_cutoff=5.9), 1000, "below 5.84 m/s"),
 ])
-def test_settings_that_no_recording_can_have_are_refused(options, samples, part):
-    assert part in refusal(RawIQ(**dict(dict(carrier_hz=77e9, velocity_span=SPAN), **options)).check, samples)
+def test_settings_that_no_recording_can_have_are_refused(tmp_path, options, samples, part):
+    reading = RawIQ(**dict(dict(carrier_hz=77e9, velocity_span=SPAN, sum_axis=(0,)), **options))
+    assert part in refusal(reading.check, reading.open(saved(tmp_path, "a.npy", SIGNAL)), samples)
 
 
 def test_settings_at_the_limit_are_taken(tmp_path):
     limit = RADAR.unambiguous_speed
-    reading = RawIQ(24e9, 2000.0, (-limit, limit), (64, 64), clutter_cutoff=0.99 * limit)
-    reading.check(64)
-    assert reading.image(reading.open(saved(tmp_path, "a.npy", SIGNAL), 64), 7, 71).image.max() == 1
+    reading = RawIQ(24e9, 2000.0, (-limit, limit), (64, 64), clutter_cutoff=0.99 * limit, sum_axis=(0,))
+    recording = reading.open(saved(tmp_path, "a.npy", SIGNAL))
+    reading.check(recording, 64)
+    assert reading.image(recording, 7, 71).image.max() == 1
 
 
 def test_flip_turns_the_doppler_axis(tmp_path):
     path = saved(tmp_path, "a.npy", SIGNAL)
-    plain, turned = raw(), raw(flip=True)
-    image = plain.image(plain.open(path, LEAST), 0, 3000).image
+    plain, turned = raw(sum_axis=(0,)), raw(sum_axis=(0,), flip=True)
+    image = plain.image(plain.open(path), 0, 3000).image
     assert image[:20].mean() > image[20:].mean() + 0.1  # the line approaches
-    assert np.allclose(turned.image(turned.open(path, LEAST), 0, 3000).image, image[::-1], atol=1e-4)
-
-
-# --- matrices that are spectrograms already ---
-
-def power_matrix(seed=5, rows=16, columns=24):
-    return np.random.default_rng(seed).gamma(1, 1, (rows, columns)) * np.logspace(-3, 0, rows)[:, None]
-
-
-def block_means(power):
-    """dB image [8, 6] of power [16, 24], whose first row is the lowest velocity."""
-    cells = power.reshape(8, 2, 6, 4).mean(axis=(1, 3))[::-1]
-    return np.clip(1 + np.log10(np.maximum(cells / cells.max(), 1e-9)) / 4, 0, 1)
-
-
-@pytest.mark.parametrize("scale, code", [("power", lambda p: p), ("amplitude", np.sqrt),
-                                         ("db", lambda p: 10 * np.log10(p) - 70)])
-@pytest.mark.parametrize("rows", ["doppler", "time"])
-@pytest.mark.parametrize("flip", [False, True])
-def test_a_matrix_becomes_the_means_of_its_power(tmp_path, scale, code, rows, flip):
-    power = power_matrix(columns=40)
-    stored = code(power)[::-1] if flip else code(power)
-    reading = matrix(scale=scale, rows=rows, flip=flip)
-    path = tmp_path / "m.mat"
-    scipy.io.savemat(path, {"S": stored if rows == "doppler" else stored.T})
-    recording = reading.open(path, 24)
-    assert recording.samples == 40
-    result = reading.image(recording, 10, 34)
-    assert np.allclose(result.image, block_means(power[:, 10:34]), atol=1e-6)
-    assert np.allclose(result.time_s, (np.arange(6) + 0.5) * 4 / 50)
-    assert np.allclose(result.velocity, 5 - (np.arange(8) + 0.5) * 10 / 8)
-    assert np.allclose(result.doppler_hz, 2 * result.velocity * 24e9 / 299792458)
-
-
-def test_the_logarithm_of_zero_is_an_empty_cell(tmp_path):
-    power = power_matrix()
-    power[0:2, 0:4] = 0
-    with np.errstate(divide="ignore"):
-        path = saved(tmp_path, "a.npy", 10 * np.log10(power))
-    reading = matrix(scale="db")
-    image = reading.image(reading.open(path, 24), 0, 24).image
-    assert image[-1, 0] == 0 and np.allclose(image, block_means(power), atol=1e-6)
-
-
-@pytest.mark.parametrize("scale, values, part", [
-    ("power", lambda p: 10 * np.log10(p), "give --scale db"),
-    ("amplitude", lambda p: 10 * np.log10(p), "give --scale db"),
-    ("db", lambda p: 1e5 * p, "give --scale power or amplitude"),
-    ("db", lambda p: p / p.max(), "give --scale power or amplitude"),
-    ("power", lambda p: np.where(p == p[3, 4], np.nan, p), "first at sample 4"),
-    ("db", lambda p: np.where(p == p[3, 4], np.inf, 10 * np.log10(p)), "first at sample 4"),
-    ("db", lambda p: np.where(p == p[3, 4], np.nan, 10 * np.log10(p)), "first at sample 4"),
-])
-def test_values_that_cannot_be_of_the_scale_are_refused(tmp_path, scale, values, part):
-    reading = matrix(scale=scale)
-    recording = reading.open(saved(tmp_path, "a.npy", values(power_matrix())), 24)
-    line = refusal(reading.image, recording, 0, 24)
-    assert part in line and "a.npy" in line
-
-
-@pytest.mark.parametrize("array, part", [
-    (SIGNAL, "is complex (complex64 4x3000)"), (np.ones(3000), "expected a matrix"),
-    (np.ones((3, 40, 50)), "expected a matrix"), (np.ones((1, 3000)), "expected a matrix"),
-    (np.ones((64, 20)), "has 20 samples along axis 1, but a window of 0.48 s at 50 Hz needs 24"),
-])
-def test_what_is_no_real_matrix_is_refused(tmp_path, array, part):
-    assert part in refusal(matrix().open, saved(tmp_path, "a.npy", array), 24)
+    assert np.allclose(turned.image(turned.open(path), 0, 3000).image, image[::-1], atol=1e-4)
