@@ -28,6 +28,7 @@ def check_pairs(path, blocks):
     half a wavelength are uncorrelated and of one power. A part that only rises or falls is a time, an index or a ramp.
     """
     sums, count = np.zeros(3), 0
+    blocks = [block for block in blocks if np.isfinite(block).all()]  # the others are told where the image is made
     for name in ("real", "imag"):
         steps = [np.diff(getattr(block, name), axis=-1) for block in blocks if block.shape[-1] > 16]
         if steps and (all((step > 0).all() for step in steps) or all((step < 0).all() for step in steps)):
@@ -43,7 +44,7 @@ def check_pairs(path, blocks):
         sums += (i * i).sum(), (q * q).sum(), (i * q).sum()
         count += pieces.size
     power_i, power_q, product = sums
-    if count < 2 * PIECE or not np.isfinite(sums).all() or min(power_i, power_q) <= 0:
+    if count < 2 * PIECE or min(power_i, power_q) <= 0:
         return  # too little, or nothing in one: told where the image is made
     correlation = product / np.sqrt(power_i * power_q)
     ratio = max(power_i / power_q, power_q / power_i)

@@ -81,3 +81,24 @@ def test_the_variable_is_named_or_the_only_one(tmp_path, suffix, save):
         assert part in line and "i (4x3000), q (4x3000), short (4x9), z (4x3000)" in line and "--variable" in line
     for names in (("i", "short"), ("z", "q")):
         assert "real numbers of one shape" in refusal(open_file, path, names)
+
+
+@pytest.mark.parametrize("names", [("real", "imag"), ("r", "i"), ("re", "im"), ("I", "Q")])
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+def test_compounds_of_real_and_imag_are_complex_numbers(tmp_path, names, suffix):
+    counts = np.zeros((5, 7), [(name, "<i2") for name in names])
+    for name in names:
+        counts[name] = np.random.default_rng(len(name)).integers(-32768, 32767, (5, 7))
+    path = tmp_path / f"a{suffix}"
+    (np.save if suffix == ".npy" else np.savez)(path, counts)
+    array, = open_file(path).arrays
+    assert (array.shape, array.ndim, array.dtype) == ((5, 7), 2, np.complex64)
+    part = array[1:3, 2:6]
+    assert np.array_equal(part, (counts[names[0]] + 1j * counts[names[1]])[1:3, 2:6]) and part.dtype == np.complex64
+
+
+def test_a_lone_number_is_read_where_it_is_wanted(tmp_path):
+    np.savez(tmp_path / "a.npz", x=SIGNAL, fs=np.array([[2000]]), gain=3.0, who="ann")
+    scipy.io.savemat(tmp_path / "a.mat", dict(x=SIGNAL, fs=2000.0, gain=3.0, who="ann"))
+    for name in ("a.npz", "a.mat"):
+        assert open_file(tmp_path / name, ("x",), lambda name: name in ("fs", "who")).scalars == {"fs": 2000.0}

@@ -17,8 +17,9 @@ class Stripes(SimpleNamespace):
         labels = torch.arange(len(rows)).repeat_interleave(images_per_user)
         for image, user in zip(images, labels):
             image[0, rows[user]:rows[user] + 3] += 120
-        super().__init__(images=images, labels=labels, users=[f"ID_{i}" for i in range(len(rows))],
-                         root=Path("nowhere"), paths=[])
+        root, users = Path("nowhere"), [f"ID_{i}" for i in range(len(rows))]
+        super().__init__(images=images, labels=labels, users=users, root=root,
+                         paths=[root / users[user] / f"{place}.png" for place, user in enumerate(labels)])
 
     def floats(self, indices):
         return self.images[indices].float() / 127.5 - 1
