@@ -49,8 +49,8 @@ def test_it_knows_clean_latents_and_nothing_of_noise(guided):
 
 def test_its_images_are_another_setting_that_names_its_weights(guided, tmp_path):
     rows = sample_users(configured(guided, classifier_scale=1.0), tmp_path, per_user=1)
-    *named, weights = rows[0].sampler.split()
-    assert named == ["dpm", "classifier", "1"] and len(weights) == 16
+    *named, weights, _, levels = rows[0].sampler.split()
+    assert named == ["dpm", "classifier", "1"] and len(weights) == len(levels) == 16
     again = sample_users(configured(guided, classifier_scale=1.0), tmp_path, per_user=2)
     assert again[0] == rows[0]
     with pytest.raises(RequestError, match="this request differs"):
