@@ -43,9 +43,10 @@ from mdgen.validation.metrics.level_histogram import level_figures
 from mdgen.validation.metrics.per_user import listed, ratios, user_means
 from mdgen.validation.metrics.spectral_texture import FINE_CYCLES
 from mdgen.validation.metrics.verification import verification
+from mdgen.validation.report.output import plain
 from mdgen.validation.report.summary import summary
 from mdgen.validation.report.verdict import verdict
-from mdgen.validation.report.write import plain, write_report
+from mdgen.validation.report.write import write_report
 
 __all__ = ["evaluate_samples", "judge_sets", "summary"]
 SCHEMA_VERSION = 3

@@ -32,7 +32,7 @@ from mdgen.validation.metrics.bootstrap import resampled, share_interval
 from mdgen.validation.metrics.latent_statistics import latent_statistics
 from mdgen.validation.reconstruction import distances, per_user, reconstructed, reconstruction_quality
 from mdgen.validation.report.html import number
-from mdgen.validation.report.write import plain, report_folder, to_json
+from mdgen.validation.report.output import plain, report_folder, to_json
 
 SCHEMA_VERSION = 1
 SMALL_N = 100                 # held-out images: below it one image moves the accuracy by over 0.01

@@ -30,7 +30,7 @@ from mdgen.validation.comparisons.memorization import copy_rate
 from mdgen.validation.image_sets import first_rows, read_real_sets, read_tree
 from mdgen.validation.judges.features import JudgedSet, unjudged
 from mdgen.validation.judges.usefulness import block_rng, block_starts, train_classifier, usefulness
-from mdgen.validation.report.write import plain, report_folder, to_json
+from mdgen.validation.report.output import plain, report_folder, to_json
 
 SIZES = (5, 10, 20, 50)   # real images per user, where nothing else is asked for
 SAMPLES = 30              # generated images per user, where RUN/samples does not say

@@ -20,8 +20,8 @@ from mdgen.validation.image_sets import first_rows, read_split, read_tree
 from mdgen.validation.judges.features import judge_images
 from mdgen.validation.judges.user_classifier import recognition, train_judge
 from mdgen.validation.metrics.spectral_texture import user_fine_power
+from mdgen.validation.report.output import plain, report_folder, to_json
 from mdgen.validation.report.sweep_page import DISTANCE, FIGURES, render
-from mdgen.validation.report.write import plain, report_folder, to_json
 
 SCALES = {"cfg": (1.0, 1.5, 2.0, 3.0), "autoguidance": (1.0, 1.5, 2.0, 3.0), "classifier": (0.0, 0.5, 1.0, 2.0)}
 INTERVALS = ((0.0, 1.0), (0.0, 0.8))

@@ -121,7 +121,7 @@ def shared_samples(survey: Survey, data: DataConfig):
     """Whether neighbouring images show the same samples, shifted by a constant, where no windows.csv says so."""
     if (survey.root / WINDOWS_FILE).is_file():
         return None
-    near, far = neighbours(survey.labels)
+    near, far = neighbours(np.unique([str(path.parent) for path in survey.paths], return_inverse=True)[1])
     if len(near) < 3 or not len(far):
         return None
     echoes = Echoes(survey.levels)
@@ -144,11 +144,11 @@ def shared_samples(survey: Survey, data: DataConfig):
                    f"--set data.gap={needed}", counts)
 
 
-def neighbours(labels):
-    """Pairs of rows [m, 2] of the same user: those side by side, and those half of the user's images apart."""
+def neighbours(folders):
+    """Pairs of rows [m, 2] of one folder [n]: those side by side, and those half of the folder's images apart."""
     near, far = [np.empty((0, 2), np.int64)], [np.empty((0, 2), np.int64)]
-    for user in np.unique(labels):
-        rows = np.flatnonzero(labels == user)
+    for folder in np.unique(folders):
+        rows = np.flatnonzero(folders == folder)
         half = len(rows) // 2
         near.append(np.stack([rows[:-1], rows[1:]], axis=1))
         if half > 1:

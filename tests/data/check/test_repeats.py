@@ -64,6 +64,6 @@ def test_windows_csv_knows_better(plant, look, walks):
     assert "shared_samples" not in look(gap=0)
 
 
-def test_neighbours_are_of_one_user():
+def test_neighbours_are_of_one_folder():
     near, far = neighbours(np.array([0, 0, 0, 0, 1, 1]))
     assert near.tolist() == [[0, 1], [1, 2], [2, 3], [4, 5]] and far.tolist() == [[0, 2], [1, 3]]

@@ -27,10 +27,11 @@ from mdgen.validation.judges.usefulness import usefulness
 from mdgen.validation.metrics.verification import verification
 from mdgen.validation.report.exhibits import Exhibits
 from mdgen.validation.report.html import confusion_table, table
+from mdgen.validation.report.output import plain, to_json
 from mdgen.validation.report.samples_page import render
 from mdgen.validation.report.summary import summary
 from mdgen.validation.report.verdict import CRITERIA, verdict
-from mdgen.validation.report.write import contact_sheet, nearest_couples, plain, to_json, write_report
+from mdgen.validation.report.write import contact_sheet, nearest_couples, write_report
 
 AXES = ImageAxes(-1.0, 7.0, 2.0)
 NAMES = ["ID_1", "<b>&\"x", "Zoë 'o"]
