@@ -20,7 +20,7 @@ WIDEST = 16.0
 CLEAR = 0.6         # of what as many columns, moved by half of one, leave unexplained; else a picture is not enlarged
 AS_GOOD = 1.15      # times the least that is left unexplained
 LEAST_SHARE = 0.8   # of the pictures that must be enlarged, for a folder to be read by columns
-END = 0.4           # of the usual peak of a column: the last column above it is the last of the walk
+END = 0.2           # of the usual mean of a column: less speaks for the floor behind the walk
 
 
 @lru_cache(maxsize=512)
@@ -118,7 +118,11 @@ def canvases(pictures, room: int, cache_dir: Path | None = None):
 
 
 def used_columns(canvas) -> int:
-    """Where the walk of a canvas [H, room] of levels ends: behind its last column whose peak is no floor's."""
-    peaks = np.asarray(canvas).max(axis=0)
-    echoes = np.flatnonzero(peaks >= END * np.median(peaks[:max(len(peaks) // 2, 1)]))
-    return int(echoes[-1]) + 1 if len(echoes) and peaks.max() > 0 else canvas.shape[1]
+    """Where the walk of a canvas [H, room] of levels ends: where most of what lies before is walk, and behind is floor.
+
+    A column speaks for the walk by how far its mean lies above END of the usual one; the sum of all before the end is
+    the largest. Single echoes behind the end, as a generator may leave them, do not move it, nor do dim columns within.
+    """
+    means = np.asarray(canvas).mean(axis=0)
+    usual = np.median(means[:max(len(means) // 2, 1)])
+    return int((means - END * usual).cumsum().argmax()) + 1 if means.any() else len(means)

@@ -70,6 +70,9 @@ def test_a_canvas_holds_the_columns_and_then_the_floor_and_says_where_they_end()
         assert np.abs(canvas[:, :count] - walk(count, seed=count)).max() <= 1
         hazy = canvas.astype(int) + np.random.default_rng(0).integers(0, 25, canvas.shape)
         assert used_columns(hazy) == count
+        stray = canvas.copy()   # echoes that a generator leaves behind the end, as strong as any
+        stray[::24, count + 2:] = canvas.max()
+        assert used_columns(stray) == count
     assert used_columns(np.zeros((96, 48))) == 48   # nothing to go by
 
 
