@@ -20,7 +20,8 @@ WIDEST = 16.0
 CLEAR = 0.6         # of what as many columns, moved by half of one, leave unexplained; else a picture is not enlarged
 AS_GOOD = 1.15      # times the least that is left unexplained
 LEAST_SHARE = 0.8   # of the pictures that must be enlarged, for a folder to be read by columns
-END = 0.2           # of the usual mean of a column: less speaks for the floor behind the walk
+ECHO = 0.2          # of the usual peak of a column: what is above it is no haze
+END = 0.15          # of the usual number of echoes in a column: fewer speak for the floor behind the walk
 
 
 @lru_cache(maxsize=512)
@@ -120,9 +121,12 @@ def canvases(pictures, room: int, cache_dir: Path | None = None):
 def used_columns(canvas) -> int:
     """Where the walk of a canvas [H, room] of levels ends: where most of what lies before is walk, and behind is floor.
 
-    A column speaks for the walk by how far its mean lies above END of the usual one; the sum of all before the end is
-    the largest. Single echoes behind the end, as a generator may leave them, do not move it, nor do dim columns within.
+    A column speaks for the walk by how far its number of echoes lies above END of the usual one; the sum of all before
+    the end is the largest. Single echoes behind the end, as a generator may leave them, do not move it, nor does haze,
+    nor do dim columns within.
     """
-    means = np.asarray(canvas).mean(axis=0)
-    usual = np.median(means[:max(len(means) // 2, 1)])
-    return int((means - END * usual).cumsum().argmax()) + 1 if means.any() else len(means)
+    canvas = np.asarray(canvas)
+    first = canvas[:, :max(canvas.shape[1] // 2, 1)]
+    echoes = (canvas > ECHO * np.median(first.max(axis=0))).mean(axis=0)
+    usual = np.median(echoes[:first.shape[1]])
+    return int((echoes - END * usual).cumsum().argmax()) + 1 if echoes.any() else canvas.shape[1]
