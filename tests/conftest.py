@@ -30,8 +30,7 @@ SETTINGS = ("vae.kl_weight=1e-5", "vae_training.learning_rate=2e-3",
             "diffusion_training.steps=130", "diffusion_training.batch_size=8",
             "diffusion_training.preview_every=0", "diffusion_training.save_every=50",
             "sampling.steps=6", "sampling.autoguidance_scale=1", "sampling.cfg_interval=[0,1]",
-            "diffusion_training.ema_decay=0.95", "joint.in_all=false",
-            "diffusion.prominence=0")   # of four channels, the lesser ones take more than these steps to be learnt
+            "diffusion_training.ema_decay=0.95", "joint.in_all=false")
 FLAGS = ["--preset", "small", "--resolution", "32", "--device", "cpu",
          *(word for setting in SETTINGS for word in ("--set", setting))]
 

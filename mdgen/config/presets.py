@@ -5,7 +5,6 @@ from dataclasses import replace
 from mdgen.config.schema import (
     Config,
     DataConfig,
-    DiffusionConfig,
     DiffusionTrainingConfig,
     EvaluationConfig,
     JointConfig,
@@ -22,8 +21,6 @@ JOINT = JointConfig(in_all=True, noise_limit=0.5, texture_weight=0.1, level_weig
 # A small posterior floor keeps speckle that 0.1 blurred: +2.2 dB; docs/ablations.md, rows of the VAE
 # Doppler rows get room by need: +2.5 dB more
 FAITHFUL = VAEConfig(kl_weight=1e-5, min_deviation=0.02, row_zoom=2.0)
-# Most latent channels hold speckle that nobody can predict; at equal variance it would fill the UNet's gradient
-PROMINENT = DiffusionConfig(prominence=0.5)
 # Classifier-free guidance is off above t/T = 0.8, where it would reduce diversity; autoguidance acts everywhere and
 # restores texture: docs/ablations.md
 GUIDED = SamplingConfig(cfg_scale=3.0, cfg_interval=(0.0, 0.8), autoguidance_scale=1.5)
@@ -51,11 +48,10 @@ def small() -> Config:
         vae=FAITHFUL,
         vae_training=VAETrainingConfig(steps=400, optimizer="muon", learning_rate=3e-3, preview_every=0),
         unet=UNetConfig(blocks=1),
-        diffusion=PROMINENT,
-        diffusion_training=DiffusionTrainingConfig(steps=1300, optimizer="muon", learning_rate=2e-3, ema_decay=0.995,
+        diffusion_training=DiffusionTrainingConfig(steps=1000, optimizer="muon", learning_rate=2e-3, ema_decay=0.995,
                                                    preview_every=500, snapshot_at=0.2),
         joint=JOINT,
-        joint_training=TrainingConfig(steps=125, learning_rate=5e-4, warmup_steps=20, ema_decay=0.99, preview_every=0),
+        joint_training=TrainingConfig(steps=250, learning_rate=5e-4, warmup_steps=20, ema_decay=0.99, preview_every=0),
         sampling=GUIDED)
 
 
@@ -71,7 +67,6 @@ def standard() -> Config:
         vae=replace(FAITHFUL, width=128, blocks=3),
         vae_training=VAETrainingConfig(steps=1500, optimizer="muon", learning_rate=2e-3, preview_every=0),
         unet=UNetConfig(channels=(96, 192, 288), attention=(False, True, True), embedding_dim=384),
-        diffusion=PROMINENT,
         diffusion_training=DiffusionTrainingConfig(steps=2000, optimizer="muon", learning_rate=1e-3, ema_decay=0.995,
                                                    preview_every=500, snapshot_at=0.2),
         joint=JOINT,

@@ -77,7 +77,6 @@ class DiffusionConfig:
     zero_terminal_snr: bool = True
     prediction: str = setting("v", among=("eps", "x0", "v"))
     min_snr_gamma: float = setting(5.0, 0)          # Hang et al. 2023; 0 weighs all noise levels equally
-    prominence: float = setting(0.0, 0, 1)          # of a latent channel, variance: energy in the picture to this power
     label_dropout: float = setting(0.1, 0, 1)       # share of samples trained with the null user
 
 

@@ -21,7 +21,7 @@ CLEAR = 0.6         # of what as many columns, moved by half of one, leave unexp
 AS_GOOD = 1.15      # times the least that is left unexplained
 LEAST_SHARE = 0.8   # of the pictures that must be enlarged, for a folder to be read by columns
 ECHO = 0.2          # of the usual peak of a column: what is above it is no haze
-END = 0.15          # of the usual number of echoes in a column: fewer speak for the floor behind the walk
+END = 0.2           # of the usual number of echoes in a column: fewer speak for the floor behind the walk
 
 
 @lru_cache(maxsize=512)

@@ -9,18 +9,17 @@ from mdgen.errors import RequestError
 
 @dataclass(frozen=True)
 class LatentStatistics:
-    """Per-channel mean and scale of the whole training set's latents, [c, 1, 1] each."""
+    """Per-channel mean and deviation of the whole training set's latents, [c, 1, 1] each."""
 
     mean: torch.Tensor
     deviation: torch.Tensor
 
     @staticmethod
-    def of(means, deviations, wanted=1.0) -> "LatentStatistics":
-        """From posteriors [N, c, h, w]: the law of total variance, so that drawn latents have the wanted deviation,
-        one or [c]."""
+    def of(means, deviations) -> "LatentStatistics":
+        """From posteriors [N, c, h, w]: the law of total variance, so that drawn latents have deviation 1."""
         mean = means.mean(dim=(0, 2, 3), keepdim=True)
         variance = (means - mean).square().mean(dim=(0, 2, 3)) + deviations.square().mean(dim=(0, 2, 3))
-        return LatentStatistics(mean[0], (variance.clamp_min(1e-12).sqrt() / wanted)[:, None, None])
+        return LatentStatistics(mean[0], variance.clamp_min(1e-12).sqrt()[:, None, None])
 
     def normalise(self, latents):
         return (latents - self.mean) / self.deviation
@@ -76,7 +75,7 @@ class LatentCache:
 
 @torch.inference_mode()
 def encode_latents(vae, images, users, user_names, vae_hash: str, batch_size: int = 64,
-                   statistics: LatentStatistics | None = None, prominence: float = 0.0) -> LatentCache:
+                   statistics: LatentStatistics | None = None) -> LatentCache:
     """images(indices) -> [B, C, H, W] in [-1, 1]; users: [N] int64 in the order of the indices.
 
     statistics: to normalise by, where a network has learnt others' latents on their scale; None: these images' own.
@@ -85,28 +84,6 @@ def encode_latents(vae, images, users, user_names, vae_hash: str, batch_size: in
     posteriors = [vae.encode(images(batch).to(device)) for batch in torch.arange(len(users)).split(batch_size)]
     means = torch.cat([mean for mean, _ in posteriors]).cpu().clone()
     deviations = torch.cat([(0.5 * log_variance).exp() for _, log_variance in posteriors]).cpu().clone()
-    if statistics is None:
-        wanted = channel_energies(vae, means).pow(prominence / 2) if prominence else 1.0
-        statistics = LatentStatistics.of(means, deviations, wanted)
-    statistics = statistics.to("cpu")
+    statistics = statistics.to("cpu") if statistics else LatentStatistics.of(means, deviations)
     return LatentCache(statistics.normalise(means), deviations / statistics.deviation, users.clone(), statistics,
                        vae_hash, list(user_names))
-
-
-@torch.inference_mode()
-def channel_energies(vae, means, images: int = 16):
-    """How much every latent channel moves the decoded image, [c], the largest 1.
-
-    The mean squared change of a few images when noise of a tenth of a channel's deviation is added to it.
-    """
-    device = next(vae.parameters()).device
-    rows = torch.linspace(0, len(means) - 1, min(images, len(means))).long()
-    latents, deviation = means[rows].to(device), means.std(dim=(0, 2, 3)).to(device)
-    noise = 0.1 * torch.randn(latents[:, 0].shape, generator=torch.Generator().manual_seed(0)).to(device)
-    decoded, found = vae.decode(latents), []
-    for channel in range(means.shape[1]):
-        moved = latents.clone()
-        moved[:, channel] += deviation[channel] * noise
-        found.append((vae.decode(moved) - decoded).square().mean())
-    energies = torch.stack(found).cpu()
-    return (energies / energies.max()).clamp_min(1e-6)

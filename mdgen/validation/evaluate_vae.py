@@ -109,12 +109,10 @@ def patch_components(run: RunFolder, split: Split):
 
 
 def describe_latents(run: RunFolder, vae, vae_hash: str, split: Split, device) -> dict:
-    """Statistics of held-out posteriors in units of the training images' deviations, their size, their KL in nats."""
+    """Statistics of held-out posteriors in the units of the run's latents, their size, and their KL in nats."""
     mean, log_variance = posteriors(vae, split.folders, split.validation, device)
     if run.latents_file.exists():
-        cache = run.load_latents(vae_hash)
-        unit = LatentStatistics.of(cache.means, cache.deviations).deviation   # not 1 where channels have prominence
-        scale = LatentStatistics(cache.statistics.mean, cache.statistics.deviation * unit)
+        scale = run.load_latents(vae_hash).statistics
     else:
         means, logs = posteriors(vae, split.folders, split.train, device)
         scale = LatentStatistics.of(means, (0.5 * logs).exp())

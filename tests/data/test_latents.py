@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mdgen.data.latents import LatentCache, LatentStatistics, channel_energies, encode_latents
+from mdgen.data.latents import LatentCache, LatentStatistics, encode_latents
 from mdgen.errors import RequestError
 from mdgen.models import VAE
 from mdgen.runs.checkpoint import RunState, fingerprint
@@ -54,33 +54,6 @@ def test_draws_come_from_the_posterior_of_the_asked_image(cache):
     assert torch.equal(draws[0], cache.draw(indices, torch.Generator().manual_seed(0)))
     assert abs(float(scaled.mean())) < 0.01 and float(scaled.std()) == pytest.approx(1, abs=0.01)
     assert not torch.equal(draws[0, 0], draws[0, 2])              # the same image twice gets two draws
-
-
-class Gains(torch.nn.Module):
-    """Decodes by adding up the channels, each times its gain: what a channel says is known."""
-
-    def __init__(self, gains):
-        super().__init__()
-        self.gains = torch.nn.Parameter(torch.tensor(gains)[:, None, None])
-
-    def encode(self, images):
-        own = images * torch.arange(1.0, 1 + len(self.gains))[:, None, None]   # channels of other deviations
-        return own, torch.full_like(own, -20.0)
-
-    def decode(self, latents):
-        return (latents * self.gains).sum(dim=1, keepdim=True)
-
-
-def test_prominence_gives_a_channel_the_variance_of_what_it_does_to_the_picture(images):
-    network, power = Gains([2.0, 0.5, 1.0 / 3]), 0.5
-    energies = channel_energies(network, network.encode(images)[0])           # (gain x deviation)^2 = 4, 1, 1
-    assert torch.allclose(energies, torch.tensor([1.0, 0.25, 0.25]), rtol=1e-3)
-    found = encode_latents(network, lambda rows: images[rows], torch.arange(30) // 15, NAMES, "h" * 16,
-                           prominence=power)
-    assert torch.allclose(found.means.std(dim=(0, 2, 3)), energies ** (power / 2), rtol=1e-3)
-    assert torch.allclose(found.statistics.restore(found.means), network.encode(images)[0], atol=1e-5)
-    flat = encode_latents(network, lambda rows: images[rows], torch.arange(30) // 15, NAMES, "h" * 16)
-    assert torch.allclose(flat.means.std(dim=(0, 2, 3)), torch.ones(3), rtol=1e-3)
 
 
 def test_a_channel_without_variance_stays_finite():

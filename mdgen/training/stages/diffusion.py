@@ -26,8 +26,7 @@ PREVIEW_IMAGES = 3
 def cache_latents(run: RunFolder, split: Split, vae, vae_hash: str) -> LatentCache:
     """The run's latents: loaded if they were made by this VAE, else encoded once and written."""
     if distributed.is_main() and not run.latents_file.exists():
-        cache = encode_latents(vae, split.train_images, split.train_users, run.users.names, vae_hash,
-                               prominence=run.config.diffusion.prominence)
+        cache = encode_latents(vae, split.train_images, split.train_users, run.users.names, vae_hash)
         run.latents_file.save(cache.to_state())
     distributed.barrier()
     cache = run.load_latents(vae_hash)

@@ -83,10 +83,9 @@ def latents(parts) -> str:
     refuse_broken({key: value for key, value in state.items() if torch.is_tensor(value)}, file.path)
     scaled = LatentStatistics.of(cache.means, cache.deviations)
     mean, low, high = (float(x) for x in (scaled.mean.abs().max(), scaled.deviation.min(), scaled.deviation.max()))
-    least = 0.0 if parts.run.config.diffusion.prominence else 0.95   # the channel that says most has 1 in any case
-    if not (mean < 0.05 and least < low and 0.95 < high < 1.05):
+    if not (mean < 0.05 and 0.95 < low <= high < 1.05):
         raise RequestError(f"the latents in {file.path} have deviations from {low:.2f} to {high:.2f} and means up to "
-                           f"{mean:.2f} per channel; expected {'at most ' if not least else ''}1 and 0. {ENCODE_AGAIN}")
+                           f"{mean:.2f} per channel; expected 1 and 0. {ENCODE_AGAIN}")
     parts.latents = cache
     return f"{count} of shape {one}, deviations from {low:.3f} to {high:.3f} per channel"
 

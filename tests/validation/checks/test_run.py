@@ -106,7 +106,7 @@ def narrower(state):
 
 @pytest.mark.parametrize("file, change, failed, left_out, says", [
     (LATENTS, other_vae, "latents made by", {"encoding"}, "delete the run's latents/ and diffusion/"),
-    (LATENTS, other_scale, "latents", NEED_LATENTS, "to 0.50 and means"),
+    (LATENTS, other_scale, "latents", NEED_LATENTS, "deviations from 0.50 to 0.50"),
     (LATENTS, other_statistics, "encoding", set(), "Delete latents/"),
     (LATENTS, smaller, "latents", NEED_LATENTS, "(18, 4, 4, 4); the run's VAE makes (18, 4, 8, 8)"),
     (LATENTS, lambda state: spoil(state, "latents"), "latents", NEED_LATENTS, "means in "),
