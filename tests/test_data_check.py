@@ -68,15 +68,23 @@ def test_what_was_found_is_kept_until_a_setting_changes(framed, tmp_path):
     from mdgen.data.check.check import check_cached
 
     cache, kept = tmp_path / "cache", tmp_path / "cache" / "data_check.json"
-    first = check_cached(framed, DataConfig(), cache)
+
+    def look(data=DataConfig()):
+        findings, keep = check_cached(framed, data, cache)
+        keep()
+        return findings
+
+    check_cached(framed, DataConfig(), cache)
+    assert not cache.exists()   # a training that is refused leaves nothing
+    first = look()
     values = json.loads(kept.read_text())
     values["findings"] = []
     kept.write_text(json.dumps(values))
-    assert check_cached(framed, DataConfig(), cache) == []          # read, not looked at again
-    assert "frames" not in {one.name for one in check_cached(framed, DataConfig(crop=CROP), cache)}
-    assert check_cached(framed, DataConfig(), cache) == first       # another setting came between
+    assert look() == []          # read, not looked at again
+    assert "frames" not in {one.name for one in look(DataConfig(crop=CROP))}
+    assert look() == first       # another setting came between
     kept.write_text("{")
-    assert check_cached(framed, DataConfig(), cache) == first
+    assert look() == first
 
 
 def test_a_crop_reads_what_was_there_before_the_frame(framed, tiny_data):

@@ -32,22 +32,25 @@ def judge_data(args, command: str) -> int:
     return commandline.FAILED if to_decide(findings) else commandline.OK
 
 
-def warn_of_data(data_dir: Path, data, cache_dir: Path | None, *, strict: bool) -> None:
-    """Print what needs a decision before training; RequestError instead where strict. cache_dir keeps the findings."""
+def warn_of_data(data_dir: Path, data, cache_dir: Path | None, *, strict: bool):
+    """Print what needs a decision before training; RequestError instead where strict.
+
+    Returns a function that keeps the findings in cache_dir, for when the run has begun.
+    """
     from mdgen import distributed
     from mdgen.data.check.check import check_cached
     from mdgen.data.check.findings import to_decide
     from mdgen.training.log import ShowProgress
 
-    findings = to_decide(check_cached(data_dir, data, cache_dir, ShowProgress("look at images")))
-    if not findings:
-        return
-    if strict:
+    findings, keep = check_cached(data_dir, data, cache_dir, ShowProgress("look at images"))
+    findings = to_decide(findings)
+    if strict and findings:
         more = f" ({len(findings) - 1} more: evaluate.py data {data_dir})" if len(findings) > 1 else ""
         raise RequestError(f"--strict-data refuses {data_dir}: {findings[0].line}{more}")
     if distributed.is_main():
         for finding in findings:
             print(commandline.worded(f"warning: {finding.line}"), file=sys.stderr)
+    return keep
 
 
 def with_crop(assignments: list, data_dir: Path | None, begun: Path) -> list:

@@ -207,9 +207,10 @@ def train(args, device):
         check_tensorboard()
     with only_writer(output_dir):
         refuse_place(data_dir, output_dir)
-        if data_dir is not None:
-            warn_of_data(data_dir, config.data, output_dir / "cache", strict=args.strict_data)
+        keep = data_dir and warn_of_data(data_dir, config.data, output_dir / "cache", strict=args.strict_data)
         run, split = open_run(config, data_dir, output_dir, args.num_users, args.lpips_weights)
+        if keep and distributed.is_main():
+            keep()
         if distributed.is_main():
             print(f"{run.path}: {len(run.users.names)} users, {split.summary} "
                   f"({run.users.channels}{f', {run.users.colormap}' if run.users.colormap else ''}), "

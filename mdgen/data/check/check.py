@@ -1,5 +1,6 @@
 """The check of a data folder: one survey, then every kind of finding; and the crop that the files ask for."""
 
+import contextlib
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -30,21 +31,29 @@ def check_folder(root: Path, data: DataConfig, progress=None) -> tuple[Survey, l
     return found, sorted(findings, key=lambda finding: finding.level != DECISION)
 
 
-def check_cached(root: Path, data: DataConfig, cache_dir: Path | None, progress=None) -> list[Finding]:
-    """The findings of `check_folder`, or what cache_dir keeps of them until a file or a setting of `data` changes."""
+def check_cached(root: Path, data: DataConfig, cache_dir: Path | None, progress=None):
+    """(findings of `check_folder`, a function that keeps them in cache_dir), or what was kept there.
+
+    It is kept until a file or a setting of `data` changes. Who refuses the data after all leaves no cache behind.
+    """
     if cache_dir is None:
-        return check_folder(root, data, progress)[1]
+        return check_folder(root, data, progress)[1], lambda: None
     path, key = cache_dir / "data_check.json", digest([VERSION, str(Path(root).resolve()), asdict(data), *stats(root)])
     try:
         kept = json.loads(path.read_bytes())
         if kept["key"] == key:
-            return [Finding(**values) for values in kept["findings"]]
+            return [Finding(**values) for values in kept["findings"]], lambda: None
     except (OSError, ValueError, KeyError, TypeError):
         pass   # absent or damaged: look again
     findings = check_folder(root, data, progress)[1]
-    cache_dir.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps({"key": key, "findings": [asdict(finding) for finding in findings]}), shared=True)
-    return findings
+
+    def keep():
+        with contextlib.suppress(OSError):   # then they are found again
+            cache_dir.mkdir(parents=True, exist_ok=True)
+            write_text(path, json.dumps({"key": key, "findings": [asdict(finding) for finding in findings]}),
+                       shared=True)
+
+    return findings, keep
 
 
 def stats(root: Path) -> list:
