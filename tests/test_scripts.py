@@ -27,6 +27,16 @@ def same(a, b):
     return a == b
 
 
+def test_a_demo_run_of_the_users_own_images_goes_on_with_these(run_script, tiny_flags, tiny_data, tmp_path):
+    flags = ["demo" if word == "small" else word for word in tiny_flags]
+    begun = run_script("train.py", "vae", *flags, "--data-dir", tiny_data, "--output-dir", tmp_path / "run",
+                       "--set", "vae_training.steps=2")
+    again = run_script("train.py", "vae", "--output-dir", tmp_path / "run", "--set", "vae_training.steps=2",
+                       "--device", "cpu")
+    assert (begun.status, again.status) == (0, 0) and "3 users" in again.out
+    assert not (tmp_path / "run" / "demo_users").exists()   # nobody was simulated
+
+
 def test_sigterm_saves_and_the_same_command_ends_where_an_uninterrupted_one_does(train, tiny_flags, tiny_data,
                                                                                  trained, tmp_path, states):
     command = [sys.executable, ROOT / "train.py", *tiny_flags, "--data-dir", tiny_data, "--output-dir",

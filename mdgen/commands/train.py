@@ -201,8 +201,9 @@ def train(args, device):
 
     config, output_dir = configure(args), output_folder(args)
     data_dir = args.data_dir
-    if data_dir is None and not args.preset and config.preset != "demo" and (output_dir / "users.json").is_file():
-        data_dir = Path(RunFolder.open(output_dir).users.data_dir)
+    if data_dir is None and not args.preset and (output_dir / "users.json").is_file():
+        known = Path(RunFolder.open(output_dir).users.data_dir)
+        data_dir = None if known == (output_dir / "demo_users").resolve() else known   # simulated as they are needed
     if args.tensorboard:
         check_tensorboard()
     with only_writer(output_dir):

@@ -18,7 +18,7 @@ class Finding:
 
     @property
     def line(self) -> str:
-        return f"{self.text}. Cure: {self.cure}"
+        return self.text if self.cure == "none needed" else f"{self.text}. Cure: {self.cure}"
 
 
 def to_decide(findings) -> list:
