@@ -98,6 +98,9 @@ class PowerMatrix:
             raise RequestError(f"{path} has negative values ({values.min():g}) from column {first} on, which no "
                                f"{self.scale} can be; give --scale db if these are decibels")
         if self.scale == "level":
+            if 1 < values.max() <= 255 and np.array_equal(values, np.rint(values)):
+                raise RequestError(f"{path} has whole numbers up to {values.max():g}, from column {first} on, that are "
+                                   "no uint8; expected levels of uint8, or 0 to 1. Save them as uint8")
             if values.max() > 1:
                 raise RequestError(f"{path} has values up to {values.max():g} from column {first} on; expected levels "
                                    "of uint8, or 0 to 1. Divide by the largest level that there can be, or give "

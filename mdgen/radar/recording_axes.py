@@ -97,10 +97,12 @@ def unnamed(path, shape, free, slow):
         return f"{path} is {spelled(shape)}, and no axis is left for slow time; name it with --slow-axis"
     lengths = " and ".join(f"{axis} (length {shape[axis]})" for axis in free)
     what, shortest = "what they are" if len(free) > 1 else "what it is", min(free, key=lambda axis: shape[axis])
+    makers = [name for name, layout in LAYOUTS.items() if len(layout.names) == len(shape) > 2 and not slow]
+    of_maker = f"; --layout {' or '.join(makers)} names all of them as these save them" if makers else ""
     slow = "" if slow else f"slow time with --slow-axis (0 to {len(shape) - 1}), "
     return (f"{path} is {spelled(shape)}, and nothing says {what}: axis {lengths}. Name {slow}frames and their chirps "
             f"with two of --slow-axis, channels whose power adds up with --sum-axis {shortest}, or take one of them "
-            f"with --index {shortest}=0")
+            f"with --index {shortest}=0{of_maker}")
 
 
 def check_layout(path, shape, layout, *named):

@@ -6,7 +6,10 @@ from mdgen.errors import RequestError
 from mdgen.radar.echo import LIGHT_SPEED
 from mdgen.radar.recording_files import spelled
 
-RATES = ("fs", "samplerate", "samplingrate", "samplefrequency", "samplingfrequency", "sr")  # may be a converter's
+# what follows may be a converter's
+RATES = ("fs", "fshz", "samplerate", "sampleratehz", "samplingrate", "samplingratehz", "samplefrequency", "samplefreq",
+         "samplingfrequency", "samplingfreq", "sr")
+PERIODS = ("ts", "dt", "sampleperiod", "samplingperiod", "sampletime", "samplinginterval")
 PULSE_RATES = ("prf", "prfhz", "pulserepetitionfrequency", "chirprate")
 PULSE_PERIODS = ("pri", "prt", "pulserepetitioninterval", "chirpperiod")
 PLAUSIBLE_HZ = (20.0, 1e6)  # a number outside is in another unit, or no rate of pulses
@@ -20,7 +23,7 @@ def plain(name):
 
 def is_rate(name):
     """Whether a lone number of that name in a file would be a rate or period of pulses."""
-    return plain(name) in RATES + PULSE_RATES + PULSE_PERIODS
+    return plain(name) in RATES + PERIODS + PULSE_RATES + PULSE_PERIODS
 
 
 def rate_of(path, content, prf_hz, prf_variable, period_variable, *, raw=False, transmitters=1):
@@ -44,14 +47,12 @@ def rate_of(path, content, prf_hz, prf_variable, period_variable, *, raw=False, 
     if prf_hz is None:
         if "prf_hz" in content.facts:
             return content.facts["prf_hz"]
-        hint = f"it holds {said[0][1]}: give --prf-variable {said[0][1].split()[0]}" if said else "give --prf"
+        hint = f"it holds {said[0][1]}: give {flag_of(said[0][1])}" if said else "give --prf"
         raise RequestError(f"--prf is missing, and {path} does not say it as its format's own; {hint}")
     near = [close(rate, prf_hz) or close(rate * transmitters, prf_hz) for rate, _ in said]
     if said and not any(near) and prf_variable != NO_VARIABLE:
         rate, spoken = said[0]
-        name = spoken.split()[0]
-        flag = "--period-variable" if plain(name) in PULSE_PERIODS else "--prf-variable"
-        read = "leave --prf out" if "prf_hz" in content.facts else f"give {flag} {name} in place of --prf"
+        read = "leave --prf out" if "prf_hz" in content.facts else f"give {flag_of(spoken)} in place of --prf"
         raise RequestError(f"--prf is {prf_hz:g}, but {path} says {spoken}, that is {rate:g} Hz; {read} to read every "
                            f"file at its own rate, or add --prf-variable {NO_VARIABLE} if --prf is right")
     return prf_hz
@@ -79,12 +80,18 @@ def told(content, raw):
     """[(Hz, "name = value")] of what a file says of its rate of pulses."""
     said = [(content.facts["prf_hz"], f"prf_hz = {content.facts['prf_hz']:g}")] if "prf_hz" in content.facts else []
     for name, value in content.scalars.items():
-        is_pulses, is_period = plain(name) in PULSE_RATES, plain(name) in PULSE_PERIODS
-        if value > 0 and (is_pulses or is_period or plain(name) in RATES and not raw):
+        is_period, is_pulses = plain(name) in PERIODS + PULSE_PERIODS, plain(name) in PULSE_RATES + PULSE_PERIODS
+        if value > 0 and (is_pulses or plain(name) in RATES + PERIODS and not raw):
             rate = 1 / value if is_period else value
             if PLAUSIBLE_HZ[0] <= rate <= PLAUSIBLE_HZ[1]:
                 said.append((rate, f"{name} = {value:g}"))
     return said
+
+
+def flag_of(spoken):
+    """The flag that reads "name = value"."""
+    name = spoken.split()[0]
+    return f"--period-variable {name}" if plain(name) in PERIODS + PULSE_PERIODS else f"--prf-variable {name}"
 
 
 def close(one, other):

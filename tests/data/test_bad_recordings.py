@@ -89,6 +89,20 @@ def test_frames_are_counted_in_chirps(command, tmp_path):
     assert sheet["axes"]["time_s"][-1] == pytest.approx(1 - 0.5 / 32)
 
 
+@pytest.mark.parametrize("name, value, flag", [("fs_hz", 2000.0, "--prf-variable"), ("dt", 5e-4, "--period-variable"),
+                                               ("samplingFreq", 2000.0, "--prf-variable"),
+                                               ("Ts", 5e-4, "--period-variable")])
+def test_a_rate_is_known_by_its_usual_names(command, tmp_path, name, value, flag):
+    (tmp_path / "raw" / "ann").mkdir(parents=True)
+    np.savez(tmp_path / "raw" / "ann" / "a.npz", iq=tone(4), **{name: value})
+    without = FLAGS[:2] + FLAGS[4:]
+    status, _, err = command(*without, "--prf", "1000")
+    assert status == 2 and "2000 Hz" in err and f"{flag} {name}" in err
+    status, _, err = command(*without)
+    assert status == 2 and f"give {flag} {name}" in err
+    assert command(*without, flag, name)[0] == 0
+
+
 def test_two_rates_give_one_time_axis(command, tmp_path):
     (tmp_path / "raw" / "ann").mkdir(parents=True)
     for name, step in (("day1", 2), ("day2", 1)):

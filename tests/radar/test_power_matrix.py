@@ -118,7 +118,8 @@ def test_cells_of_several_levels_have_their_mean(tmp_path):
     ("db", LEVELS.astype(np.float32), "no decibels; save them as uint8 and give --scale level"),
     ("db", LEVELS / 255, "If these are levels of an image, give --scale level"),
     ("level", LEVELS.astype(np.uint16), "whose full scale is not known"),
-    ("level", LEVELS.astype(np.float64), "has values up to 255 from column 0 on; expected levels"),
+    ("level", LEVELS.astype(np.float64), "uint8, or 0 to 1. Save them as uint8"),
+    ("level", LEVELS / 50, "expected levels of uint8, or 0 to 1. Divide by the largest level"),
     ("level", LEVELS / 255 - 1, "has negative values"),
 ])
 def test_images_under_another_scale_are_told_of_the_right_one(tmp_path, scale, values, part):

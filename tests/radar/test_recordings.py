@@ -188,3 +188,8 @@ def test_flip_turns_the_doppler_axis(tmp_path):
     image = plain.image(plain.open(path), 0, 3000).image
     assert image[:20].mean() > image[20:].mean() + 0.1  # the line approaches
     assert np.allclose(turned.image(turned.open(path), 0, 3000).image, image[::-1], atol=1e-4)
+
+
+@pytest.mark.parametrize("shape, makers", [((24, 32, 3, 32), "ti or infineon"), ((24, 32, 16), "acconeer")])
+def test_orders_of_makers_are_named_where_axes_have_no_name(tmp_path, shape, makers):
+    assert f"--layout {makers} names all" in refusal(raw().open, saved(tmp_path, "a.npy", np.ones(shape, "c8")))
