@@ -60,8 +60,49 @@ def whole_numbers(path, dtype, offset=0, trailing=0, need=1, what="a complex sam
 
 
 def read_interleaved(path, *, dtype, header_bytes=0):
-    """The Content of a file of I, Q, I, Q ... after header_bytes: complex [N]. See `interleaved`."""
-    return Content((interleaved(path, dtype, header_bytes),))
+    """The Content of a file of I, Q, I, Q ... after header_bytes: complex [N]. See `interleaved`.
+
+    RequestError also for a file whose bytes are no little-endian numbers of 16 bits, where these are asked for.
+    """
+    samples = interleaved(path, dtype, header_bytes)
+    if np.dtype(dtype) == np.dtype("<i2"):
+        check_bytes(path, header_bytes)
+    return Content((samples,))
+
+
+def check_bytes(path, header_bytes, bytes_read=1 << 17):
+    """RequestError where a file read as little-endian I and Q of 16 bits holds floats, or has its bytes swapped.
+
+    I and Q are alike, so that their bytes vary alike: those of a float do not. The higher byte of a number varies less
+    than the lower one, and a signal is smoother than what swapped bytes make of it; both must speak for a swap, since
+    an ADC may leave the lowest bits 0. Files of fewer than 4096 bytes are taken as they are.
+    """
+    with open(path, "rb") as file:
+        file.seek(header_bytes)
+        data = np.frombuffer(file.read(bytes_read), np.uint8)
+    data = data[:len(data) // 4 * 4].reshape(-1, 4)
+    if len(data) < 1024:
+        return
+    i_low, i_high, q_low, q_high = (entropy(column) for column in data.T)
+    if min(i_low + i_high, q_low + q_high) > 0 and max(abs(i_low - q_low), abs(i_high - q_high)) > 2:
+        raise RequestError(f"{path} holds no I and Q of 16 bits: every second number is of another kind, as in floats; "
+                           "give --kind iq-float32, or --header-bytes if the samples begin later")
+    kept, swapped = (roughness(data.view(kind)) for kind in ("<i2", ">i2"))
+    if i_high - i_low > 0.1 and swapped < 0.5 * kept:
+        raise RequestError(f"{path} has the higher byte of every number first (big-endian); expected little-endian. "
+                           "Swap the bytes, or describe the file by a .sigmf-meta with ci16_be")
+
+
+def entropy(values) -> float:
+    """Of uint8 [N], in bits."""
+    shares = np.bincount(values, minlength=256) / len(values)
+    return float(-(shares[shares > 0] * np.log2(shares[shares > 0])).sum())
+
+
+def roughness(values) -> float:
+    """How far neighbours of [N, 2] differ, over how far values are from 0."""
+    values = values.astype(np.float64)
+    return float(np.abs(np.diff(values, axis=0)).mean() / max(np.abs(values).mean(), 1e-9))
 
 
 def interleaved(path, dtype, offset=0, trailing=0, channels=1):
