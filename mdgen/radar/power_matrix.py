@@ -17,7 +17,7 @@ from mdgen.radar.recording_windows import Recording, check_picture, check_span, 
 from mdgen.radar.spectrogram import cell_image, cell_levels
 
 SCALES = ("db", "power", "amplitude", "level")
-DB_SPAN = (3.0, 500.0)  # least and largest span of a window's decibels
+DB_SPAN = (10.0, 500.0)  # least and largest span of a window's decibels: speckle alone spans 20 and more
 IMAGE_MEAN = 0.15  # of values whose largest is 1: images are brighter, linear power and amplitude darker
 
 

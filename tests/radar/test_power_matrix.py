@@ -151,3 +151,14 @@ def test_matrices_of_a_stack_are_windows_of_their_own(tmp_path, axis):
         wanted = cells.image(alone, start % 20, start % 20 + 12)
         assert np.allclose(reading.image(recording, start, start + 12).image, wanted.image)
     assert "has 20 samples along axis" in refusal(recording.windows, 21 / 50, 0)
+
+
+def test_weak_linear_power_is_no_decibels(tmp_path):
+    """Speckle of mean 1 reaches 6 to 9: as decibels it would be a bright picture without a walk."""
+    power = np.random.default_rng(0).exponential(size=(32, 200)).clip(max=6)
+    np.save(tmp_path / "a.npy", power)
+    reading = PowerMatrix(carrier_hz=77e9, frame_rate_hz=40, velocity_span=(-5, 5), scale="db", rows="doppler")
+    with pytest.raises(RequestError, match="--scale power or amplitude"):
+        reading.image(reading.open(tmp_path / "a.npy"), 0, 200)
+    np.save(tmp_path / "b.npy", 10 * np.log10(power))
+    assert reading.image(reading.open(tmp_path / "b.npy"), 0, 200).image.mean() < 1
