@@ -75,7 +75,9 @@ def test_it_is_a_plain_notebook_of_format_4_without_outputs():
 def test_all_cells_run_and_the_last_shows_the_contact_sheet(machine, monkeypatch):
     shown = types.ModuleType("IPython.display")
     shown.Image = lambda filename: Path(filename).read_bytes()
-    monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
+    around = types.ModuleType("IPython")
+    around.version_info, around.get_ipython = (8, 24, 0, ""), lambda: None   # Matplotlib asks for both
+    monkeypatch.setitem(sys.modules, "IPython", around)
     monkeypatch.setitem(sys.modules, "IPython.display", shown)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
     variables = {}
