@@ -61,7 +61,7 @@ def as_read(run: RunFolder, images):
     form, data = run.file_format, run.config.data
     files = [io.BytesIO(form.encode(pixels)) for pixels in as_pixels(run, images, form.height, form.width)]
     return decode_all(files, {"height": data.height, "width": data.width, "channels": run.users.channels,
-                              "colormap": run.users.colormap}, None, None)[0]
+                              "colormap": run.users.colormap, "depth": run.depth}, None, None)[0]
 
 
 def cumulated(levels):

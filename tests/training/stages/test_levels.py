@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from scipy.ndimage import zoom
 
@@ -17,7 +18,7 @@ from mdgen.data.user_folders import UserFolders
 from mdgen.runs.folder import RunFolder, Users
 from mdgen.runs.levels import LevelMap
 from mdgen.runs.pictures import as_pixels
-from mdgen.training.stages.levels import best_map
+from mdgen.training.stages.levels import as_read, best_map
 
 SIZE = 64
 
@@ -77,3 +78,18 @@ def test_files_that_lose_nothing_keep_every_level(tmp_path):
     knots = fitted(run, split)
     assert np.abs(np.subtract(knots, np.linspace(-1, 1, len(knots)))[33:]).max() < 0.02   # no level lies below
     assert floor_shares(run, split, knots) == pytest.approx([share] * 3, abs=0.02)
+
+
+def test_files_of_12_bits_are_read_at_the_depth_of_the_run_and_not_at_their_own(tmp_path):
+    """Generated images without a strong echo would else be taken for 10 bits, and four times as bright."""
+    rng = np.random.default_rng(0)
+    for user in ("a", "b"):
+        (tmp_path / user).mkdir()
+        for index in range(8):
+            values = rng.integers(0, 4096, (SIZE, SIZE), dtype=np.uint16)
+            Image.fromarray(values).save(tmp_path / user / f"{index}.png")
+    folders = UserFolders(tmp_path, height=SIZE, width=SIZE, channels="intensity", colormap="gray")
+    form, config = FileFormat.of_most(folders.paths), at_resolution(preset("small"), SIZE, SIZE)
+    run = RunFolder(tmp_path, config, Users(folders.users, str(tmp_path), "intensity", "gray", files=form.to_values()))
+    dim = torch.from_numpy(rng.integers(0, 50, (2, 1, SIZE, SIZE)).astype(np.float32)) / 127.5 - 1
+    assert run.depth == 12 and np.array_equal(as_read(run, dim), ((dim.numpy() + 1) * 127.5).round().astype(np.uint8))
