@@ -40,7 +40,7 @@ def decode_all(paths, settings, workers, progress):
     """
     with warnings.catch_warnings(), ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)   # MAX_PIXELS refuses them in one line
-        read = partial(_read, depth=settings.get("depth") or depth_of(paths), crop=settings.get("crop", ()))
+        read = partial(read_picture, depth=settings.get("depth") or depth_of(paths), crop=settings.get("crop", ()))
         channels, colormap = _resolve(pool, paths, settings["channels"], settings["colormap"], read)
         size = settings["height"], settings["width"]
         pixels = np.empty((len(paths), 3 if channels == "rgb" else 1, *size), dtype=np.uint8)
@@ -123,7 +123,7 @@ def intensities(image, colormap):
     return ImageChops.invert(image) if colormap == "gray_r" else image
 
 
-def _read(path, floor=(0, 0, 0), depth=None, crop=()):
+def read_picture(path, floor=(0, 0, 0), depth=None, crop=()):
     """A file as a PIL image of mode L or RGB, cropped, on the colour floor. RequestError names it and the cause."""
     try:
         with Image.open(path, formats=tuple(FORMATS)) as image:

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
 from mdgen import distributed
 from mdgen.config import SamplingConfig
 from mdgen.data.colormap import to_color
 from mdgen.data.image_axes import find_axes
-from mdgen.data.image_io import EXTENSIONS, grid, write_png
+from mdgen.data.image_io import EXTENSIONS, grid, read_picture, write_png
 from mdgen.data.source_files import FileFormat
 from mdgen.errors import RequestError
 from mdgen.files import digest, named_seed, refuse_file, whole_file, write_text
@@ -188,7 +187,7 @@ def sample_users(run: RunFolder, folder: Path, *, per_user: int, users: list[str
             progress(start + len(batch), len(mine))
     distributed.barrier()
     if distributed.is_main():
-        write_sheet(folder, complete, names, run.users.colormap)
+        write_sheet(folder, complete, names, run.users.colormap, run.depth)
     return complete
 
 
@@ -212,12 +211,12 @@ def dynamic_range_db(run: RunFolder) -> float | None:
     return axes and axes.dynamic_range_db
 
 
-def write_sheet(folder: Path, rows: list[Row], names: list[str], colormap: str | None) -> None:
-    """folder/contact_sheet.png: a line of images per user."""
+def write_sheet(folder: Path, rows: list[Row], names: list[str], colormap: str | None, depth: int | None) -> None:
+    """folder/contact_sheet.png: a line of images per user. depth: bits of 16-bit files, None where there are none."""
     def pixels_of(path):
         if path.suffix == ".npy":
             return to_color(np.load(path), colormap or "gray")
-        return np.asarray(Image.open(path).convert("RGB"))
+        return np.asarray(read_picture(path, depth=depth).convert("RGB"))   # Pillow alone would cut 16 bits off at 255
 
     lines = [[row.file for row in rows if row.user == name][:SHEET_COLUMNS] for name in names]
     columns = min(map(len, lines))

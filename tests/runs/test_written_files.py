@@ -13,7 +13,7 @@ import mdgen
 from mdgen.data.colormap import to_intensity
 from mdgen.data.source_files import FileFormat
 from mdgen.errors import RequestError
-from mdgen.runs.draw import read_manifest, sample_users
+from mdgen.runs.draw import Row, read_manifest, sample_users, write_sheet
 from mdgen.runs.folder import RunFolder
 
 
@@ -134,3 +134,14 @@ def test_real_files_go_through_reader_writer_and_autoencoder(tiny_run, tiny_data
     again = run_script("sample.py", tiny_run, "--reconstruct", tiny_data, "--output-dir", out)
     assert again.status == 2 and "is not empty" in again.err
     assert run_script("sample.py", tiny_run, "--reconstruct", tiny_data).status == 2
+
+
+def test_the_contact_sheet_shows_16_bit_files_at_their_depth(tmp_path):
+    """Pillow's own conversion cuts their values off at 255, which leaves a white sheet."""
+    form = FileFormat("PNG", 32, 32, "I;16", depth=12)
+    ramp = np.repeat(np.arange(0, 256, 8, dtype=np.uint8)[:, None], 32, axis=1)
+    (tmp_path / "a").mkdir()
+    form.write(tmp_path / "a" / "a_00000.png", np.repeat(ramp[..., None], 3, axis=-1))
+    write_sheet(tmp_path, [Row("a/a_00000.png", "a", 0, "dpm", 1, 1.0, "")], ["a"], "gray", 12)
+    sheet = np.asarray(Image.open(tmp_path / "contact_sheet.png").convert("L"))
+    assert np.array_equal(np.unique(sheet), np.unique(ramp))

@@ -13,7 +13,7 @@ from PIL import Image
 
 from mdgen.data.check.frames import LEAST, cropped, find_frame
 from mdgen.data.colormap import candidates, detect_colormap, is_grey
-from mdgen.data.image_io import FORMATS, _read, depth_of, intensities
+from mdgen.data.image_io import FORMATS, depth_of, intensities, read_picture
 from mdgen.data.user_folders import list_users
 from mdgen.errors import RequestError
 
@@ -137,7 +137,7 @@ def spaced(items, most: int) -> list:
 def whole(path: Path, crop=()):
     """A file's colours, uint8 [H, W, 3], without a crop; None where it cannot be read."""
     try:
-        return np.asarray(_read(path, crop=crop).convert("RGB"))
+        return np.asarray(read_picture(path, crop=crop).convert("RGB"))
     except RequestError:
         return None
 
@@ -146,7 +146,7 @@ def look(job):
     """A Look at (path, crop, Frame or None, colormap, depth); one line where the file cannot be read."""
     path, crop, frame, colormap, depth = job
     try:
-        image = _read(path, depth=depth, crop=crop)
+        image = read_picture(path, depth=depth, crop=crop)
     except RequestError as error:
         return str(error)
     values, (kind, size, bits) = np.asarray(image), header(path)
